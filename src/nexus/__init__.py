@@ -1,0 +1,1 @@
+"""Nexus: one shared backlog for people and AI coding agents."""

@@ -1,0 +1,162 @@
+"""The web process: create_app puts database, settings and controllers together."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from importlib.metadata import version as installed_version
+from typing import Any
+
+import msgspec
+from litestar import Litestar, Router
+from litestar.config.cors import CORSConfig
+from litestar.datastructures import State
+from litestar.di import Provide
+from sqlalchemy.exc import SQLAlchemyError
+
+from nexus.entrypoints.credentials import Credentials
+from nexus.entrypoints.manifest import CONTROLLERS
+from nexus.platform.database import Database
+from nexus.platform.http.answers import (
+    learn_query_parameters,
+    provide_actor,
+    provide_caller,
+    provide_reading,
+    provide_tx,
+    refuse_unknown_parameters,
+)
+from nexus.platform.http.authentication import Authentication
+from nexus.platform.http.idempotency import StoredAnswer
+from nexus.platform.http.openapi import describe
+from nexus.platform.http.outermost import AsgiApp, outermost
+from nexus.platform.http.pages import PageController
+from nexus.platform.http.problem import EXCEPTION_HANDLERS
+from nexus.platform.http.unit_of_work import UnitOfWork, on_stored_answer
+from nexus.platform.logging import logger
+from nexus.platform.migrating import schema_problem
+from nexus.platform.settings import Settings
+from nexus.platform.throttle import Throttle
+
+log = logger(__name__)
+
+API = "/api/v1"
+LAST_USE_EVERY_S = 10
+VERSION = installed_version("nexus-backlog")
+
+
+class Nexus:
+    """The web application and its description; call it as ASGI."""
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self.litestar = create_litestar(database, settings)
+        self.openapi = describe(self.litestar, VERSION)
+        self.litestar.state.openapi_document = msgspec.json.encode(self.openapi)
+        self._asgi: AsgiApp = outermost(self.litestar)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self._asgi(scope, receive, send)
+
+
+def create_litestar(database: Database, settings: Settings) -> Litestar:
+    credentials = Credentials(database)
+    http, identity = settings.http, settings.identity
+    public_url = (http.public_url or f"http://{http.host}:{http.port}").rstrip("/")
+    shared = {
+        "tx": Provide(provide_tx, sync_to_thread=False),
+        "reading": Provide(provide_reading, sync_to_thread=False),
+        "actor": Provide(provide_actor, sync_to_thread=False),
+        "caller": Provide(provide_caller, sync_to_thread=False),
+        "sign_in_throttle": _value(Throttle(identity.sign_in_attempts)),
+        "session_lifetime": _value(timedelta(days=identity.session_days)),
+        "invitation_lifetime": _value(timedelta(days=identity.invitation_days)),
+        "workspace_creation_open": _value(identity.anyone_creates_workspaces),
+        "allowed_origins": _value(frozenset(http.cors_origins)),
+        "cookies_secure": _value(public_url.startswith("https:")),
+        "public_url": _value(public_url),
+    }
+    api = Router(API, route_handlers=CONTROLLERS, dependencies=shared)
+
+    @asynccontextmanager
+    async def lifespan(_: Litestar) -> AsyncIterator[None]:
+        writing = asyncio.create_task(_write_last_use(credentials))
+        yield
+        writing.cancel()
+        await credentials.write_last_use()
+        await database.close()
+
+    app = Litestar(
+        [api, PageController],
+        dependencies={
+            "version": _value(VERSION),
+            "check_ready": _value(_ready_check(database)),
+            "openapi_document": Provide(_document, sync_to_thread=False),
+        },
+        middleware=[
+            Authentication(
+                credentials.identify,
+                requests_per_minute=http.requests_per_minute,
+                trusted_proxies=frozenset(http.trusted_proxies),
+            ),
+            UnitOfWork(database, http.max_body_bytes),
+        ],
+        before_request=refuse_unknown_parameters,
+        exception_handlers={**EXCEPTION_HANDLERS, StoredAnswer: on_stored_answer},
+        cors_config=_cors(http.cors_origins),
+        openapi_config=None,
+        lifespan=[lifespan],
+        logging_config=None,
+        opt={"max_import_bytes": http.max_import_bytes},
+    )
+    learn_query_parameters(app)
+    return app
+
+
+def _value(value: Any) -> Provide:
+    def provide() -> Any:
+        return value
+
+    return Provide(provide, use_cache=True, sync_to_thread=False)
+
+
+def _document(state: State) -> bytes:
+    return state.openapi_document
+
+
+def _cors(origins: tuple[str, ...]) -> CORSConfig | None:
+    if not origins:
+        return None
+    return CORSConfig(
+        allow_origins=list(origins),
+        allow_credentials=True,
+        allow_headers=[
+            "Authorization",
+            "Content-Type",
+            "Idempotency-Key",
+            "If-Match",
+            "X-CSRF-Token",
+            "X-Nexus-Workspace",
+        ],
+        expose_headers=["ETag", "Link", "RateLimit", "Retry-After", "X-Request-Id"],
+    )
+
+
+def _ready_check(database: Database) -> Callable[[], Any]:
+    async def check() -> dict[str, str]:
+        try:
+            async with asyncio.timeout(2):
+                problem = await schema_problem(database)
+        except (SQLAlchemyError, OSError, TimeoutError) as error:
+            log.warning("database.unreachable", error=str(error))
+            return {"database": "does not answer"}
+        return {"database": problem or "ok"}
+
+    return check
+
+
+async def _write_last_use(credentials: Credentials) -> None:
+    while True:
+        await asyncio.sleep(LAST_USE_EVERY_S)
+        try:
+            await credentials.write_last_use()
+        except SQLAlchemyError:
+            log.warning("last_use.not_written", exc_info=True)

@@ -1,0 +1,39 @@
+"""Everything that Nexus serves, on one page."""
+
+from nexus.features.comments.controller import CommentController
+from nexus.features.events.controller import ActivityController, EventController
+from nexus.features.identity.controller import MeController, SessionController
+from nexus.features.keys.controller import KeyController
+from nexus.features.projects.controller import (
+    ProjectController,
+    ProjectMemberController,
+    ProjectRepositoryController,
+)
+from nexus.features.repositories.controller import RepositoryController
+from nexus.features.tasks.controller import DependencyController, LabelController, TaskController
+from nexus.features.workspaces.controller import (
+    InvitationController,
+    MembershipController,
+    UserController,
+    WorkspaceController,
+)
+
+CONTROLLERS = [
+    TaskController,
+    DependencyController,
+    CommentController,
+    ActivityController,
+    LabelController,
+    ProjectController,
+    ProjectMemberController,
+    ProjectRepositoryController,
+    RepositoryController,
+    UserController,
+    InvitationController,
+    WorkspaceController,
+    MembershipController,
+    KeyController,
+    EventController,
+    SessionController,
+    MeController,
+]

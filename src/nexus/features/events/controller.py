@@ -1,0 +1,116 @@
+"""The audit log and the activity of tasks over HTTP."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any
+from uuid import UUID
+
+from litestar import Controller, Request, Response, get
+from litestar.di import Provide
+from litestar.params import Parameter
+
+from nexus.features.events.domain import EventFilter
+from nexus.features.events.dto import EventOut, EventPage
+from nexus.features.events.service import EventService
+from nexus.features.events.wiring import event_service
+from nexus.platform.actor import ActorId
+from nexus.platform.errors import Invalid
+from nexus.platform.http.answers import CursorParameter, Limit, paged
+from nexus.platform.http.guards import may
+
+
+class EventOrder(StrEnum):
+    OLDEST = "oldest"
+    NEWEST = "newest"
+
+
+class EventController(Controller):
+    path = "/events"
+    tags = ["Events"]
+    dependencies = {"log": Provide(event_service, sync_to_thread=False)}
+
+    @get(
+        guards=[may("events:read")],
+        operation_id="listEvents",
+        summary="List what happened in the workspace (audit)",
+    )
+    async def list_events(
+        self,
+        request: Request[Any, Any, Any],
+        log: EventService,
+        actor_id: Annotated[
+            UUID | None, Parameter(query="actor", required=False, description="Who did it.")
+        ] = None,
+        name: Annotated[
+            list[str] | None,
+            Parameter(
+                required=False,
+                max_items=50,
+                description="Any of these names; `task.*` stands for all that begin so.",
+            ),
+        ] = None,
+        subject: Annotated[
+            str | None,
+            Parameter(required=False, max_length=100, description="As `<noun>:<id>`."),
+        ] = None,
+        task: Annotated[
+            str | None,
+            Parameter(required=False, max_length=60, description="A task's key or id."),
+        ] = None,
+        since: Annotated[
+            datetime | None, Parameter(required=False, description="From this moment on.")
+        ] = None,
+        until: Annotated[
+            datetime | None, Parameter(required=False, description="Before this moment.")
+        ] = None,
+        after: Annotated[
+            int | None,
+            Parameter(required=False, ge=0, le=2**31 - 1, description="Only later numbers."),
+        ] = None,
+        sort: EventOrder = EventOrder.OLDEST,
+        cursor: CursorParameter = None,
+        limit: Limit = 50,
+    ) -> Response[EventPage]:
+        which = EventFilter(
+            actor_id=ActorId(actor_id) if actor_id else None,
+            names=tuple(name or ()),
+            subject=subject,
+            since=_aware(since, "since"),
+            until=_aware(until, "until"),
+            after=after,
+            is_newest_first=sort is EventOrder.NEWEST,
+        )
+        page = await log.list_events(which, task, cursor, limit)
+        items = [EventOut.of(event) for event in page.items]
+        return paged(request, EventPage(items=items, next_cursor=page.next_cursor))
+
+
+class ActivityController(Controller):
+    path = "/tasks/{task:str}/activity"
+    tags = ["Events"]
+    dependencies = {"log": Provide(event_service, sync_to_thread=False)}
+
+    @get(
+        guards=[may("tasks:read")],
+        operation_id="listTaskActivity",
+        summary="List what happened to a task, newest first",
+    )
+    async def list_activity(
+        self,
+        task: Annotated[str, Parameter(description="The task's key (API-42) or id.")],
+        request: Request[Any, Any, Any],
+        log: EventService,
+        cursor: CursorParameter = None,
+        limit: Limit = 50,
+    ) -> Response[EventPage]:
+        page = await log.list_activity(task, cursor, limit)
+        items = [EventOut.of(event) for event in page.items]
+        return paged(request, EventPage(items=items, next_cursor=page.next_cursor))
+
+
+def _aware(moment: datetime | None, field: str) -> datetime | None:
+    if moment and moment.tzinfo is None:
+        raise Invalid(
+            reason=f"'{field}' needs its offset from UTC, as in 2026-01-31T12:00:00Z.", field=field
+        )
+    return moment

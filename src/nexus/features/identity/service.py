@@ -1,0 +1,210 @@
+"""Signing in and out, and what users may do with their own account."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from nexus.features.identity.domain import Account, NewSession, Session, SessionId, User
+from nexus.features.identity.errors import PasswordWrong, SessionNotFound, SignInRefused
+from nexus.features.identity.events import SessionCreated, SessionRefused, SessionRevoked
+from nexus.features.identity.repository import SessionRepository, UserRepository
+from nexus.platform.actor import Actor, UserId, WorkspaceId
+from nexus.platform.clock import now
+from nexus.platform.events import EventLog
+from nexus.platform.fields import folded, tidy
+from nexus.platform.ids import new_id
+from nexus.platform.last_use import LastUse
+from nexus.platform.secrets import digest, new_secret
+from nexus.platform.throttle import Throttle
+
+_HASHER = PasswordHasher()  # argon2id with the library's parameters (RFC 9106)
+_NOBODYS_HASH = _HASHER.hash("nobody's password")
+_LAST_USE_MATTERS_AFTER = timedelta(minutes=1)
+
+
+class UserService:
+    """Accounts. `reading` sees users before the write lock is taken: hashing takes its time."""
+
+    def __init__(self, users: UserRepository, sessions: SessionRepository, events: EventLog) -> None:
+        self._users = users
+        self._sessions = sessions
+        self._events = events
+
+    async def register(self, email: str, name: str, password: str | None) -> User:
+        """A new user. Raises EmailTaken."""
+        user = User(
+            id=UserId(new_id()),
+            email=email.strip(),
+            name=tidy(name),
+            password_hash=await _hash(password) if password else None,
+            created_at=now(),
+        )
+        await self._users.add(user)
+        return user
+
+    async def find(self, user_id: UserId) -> User | None:
+        return await self._users.find(user_id)
+
+    async def find_by_email(self, email: str) -> User | None:
+        return await self._users.find_by_email(email)
+
+    async def list_by_ids(self, user_ids: Sequence[UserId]) -> Mapping[UserId, User]:
+        return {user.id: user for user in await self._users.list_by_ids(user_ids)}
+
+    async def account(self, user_id: UserId) -> Account:
+        user = await self._users.find(user_id)
+        if user is None:
+            raise SessionNotFound(id=user_id)
+        memberships = await self._users.list_memberships(user_id)
+        return Account(user=user, memberships=tuple(memberships))
+
+    async def update(self, user_id: UserId, *, name: str) -> User:
+        user = await self._of(user_id)
+        renamed = replace(user, name=tidy(name))
+        await self._users.save(renamed)
+        return renamed
+
+    async def change_password(
+        self, user_id: UserId, *, current: str, new: str, kept_session: SessionId | None
+    ) -> None:
+        """Set a new password and end all other sessions."""
+        user = await self._of(user_id)
+        if user.password_hash and not await _verify(user.password_hash, current):
+            raise PasswordWrong(field="current_password")
+
+        await self._users.save(replace(user, password_hash=await _hash(new)))
+        await self._sessions.revoke_others(user_id, kept_session, now())
+        for membership in await self._users.list_memberships(user_id):
+            self._events.record(
+                SessionRevoked(session_id=user_id, reason="password changed"), by=membership.actor
+            )
+
+    async def _of(self, user_id: UserId) -> User:
+        user = await self._users.find(user_id)
+        if user is None:
+            raise SessionNotFound(id=user_id)
+        return user
+
+
+class SessionService:
+    def __init__(
+        self,
+        users: UserRepository,
+        sessions: SessionRepository,
+        events: EventLog,
+        *,
+        throttle: Throttle,
+        lifetime: timedelta,
+    ) -> None:
+        self._users = users
+        self._sessions = sessions
+        self._events = events
+        self._throttle = throttle
+        self._lifetime = lifetime
+
+    async def sign_in(
+        self, email: str, password: str, *, address: str, user_agent: str
+    ) -> NewSession:
+        """Start a session. Raises SignInRefused, or RateLimited after too many failures.
+
+        An unknown address takes as long and says the same as a wrong password.
+        """
+        keys = (f"{folded(email)} {address}", f"everyone at {address}")
+        await self._throttle.check(*keys)
+        user = await self._users.find_by_email(email)
+        stored = user.password_hash if user else None
+        if not await _verify(stored or _NOBODYS_HASH, password) or user is None or stored is None:
+            await self._throttle.count_failure(*keys)
+            if user:
+                await self._record_refusal(user, address)
+            raise SignInRefused
+
+        return await self.start(user, address=address, user_agent=user_agent)
+
+    async def start(self, user: User, *, address: str, user_agent: str) -> NewSession:
+        """A session for someone who has just proved who they are."""
+        at = now()
+        token = new_secret()
+        session = Session(
+            id=SessionId(new_id()),
+            user_id=user.id,
+            created_at=at,
+            last_used_at=at,
+            address=address,
+            user_agent=user_agent,
+            lifetime=self._lifetime,
+            revoked_at=None,
+        )
+        await self._sessions.add(session, digest(token))
+        for membership in await self._users.list_memberships(user.id):
+            self._events.record(
+                SessionCreated(session_id=session.id, address=address), by=membership.actor
+            )
+        return NewSession(session=session, token=token, user=user)
+
+    async def list_sessions(self, user_id: UserId) -> Sequence[Session]:
+        at = now()
+        return [s for s in await self._sessions.list_of(user_id) if s.is_live(at)]
+
+    async def revoke(self, session_id: SessionId, user_id: UserId) -> None:
+        """End a session of this user. Ending an ended one changes nothing."""
+        session = await self._sessions.get(session_id, user_id)
+        if session.revoked_at:
+            return
+
+        await self._sessions.revoke(session_id, now())
+        for membership in await self._users.list_memberships(user_id):
+            self._events.record(
+                SessionRevoked(session_id=session_id, reason="signed out"), by=membership.actor
+            )
+
+    async def _record_refusal(self, user: User, address: str) -> None:
+        for membership in await self._users.list_memberships(user.id):
+            self._events.record_refusal(
+                SessionRefused(user_id=user.id, address=address, reason="wrong password"),
+                workspace_id=membership.actor.workspace_id,
+                actor_id=membership.actor.id,
+            )
+
+
+class SessionLookup:
+    """From a session cookie to who that is; one statement, before every request."""
+
+    def __init__(self, sessions: SessionRepository, last_use: LastUse) -> None:
+        self._sessions = sessions
+        self._last_use = last_use
+
+    async def find(
+        self, token: str, workspace_id: WorkspaceId | None
+    ) -> tuple[Session, Actor | None] | None:
+        """The live session of a token, with the actor in the named or the only workspace.
+
+        The actor is None where the user is no member there, or where several would do.
+        """
+        found = await self._sessions.find_by_digest(digest(token), workspace_id)
+        at = now()
+        if found is None or not found[0].is_live(at):
+            return None
+        session, actors = found
+        if at - session.last_used_at > _LAST_USE_MATTERS_AFTER:
+            self._last_use.note(session.id, at)
+        return session, actors[0] if len(actors) == 1 else None
+
+    async def write_last_use(self) -> None:
+        if seen := self._last_use.drain():
+            await self._sessions.save_last_use(seen)
+
+
+async def _hash(password: str) -> str:
+    return await asyncio.to_thread(_HASHER.hash, password)
+
+
+async def _verify(stored: str, password: str) -> bool:
+    try:
+        return await asyncio.to_thread(_HASHER.verify, stored, password)
+    except (VerificationError, InvalidHashError):
+        return False

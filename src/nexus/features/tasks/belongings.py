@@ -1,0 +1,140 @@
+"""What belongs to tasks in other tables, for a whole page in one statement."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, Text, Uuid, and_, cast, func, literal, null, select, union_all
+from sqlalchemy.orm import aliased
+
+from nexus.features.tasks.domain import Assignee, Task, TaskBrief, TaskId, TaskLink, TaskStatus
+from nexus.features.tasks.tables import (
+    LabelRow,
+    TaskAssigneeRow,
+    TaskDependencyRow,
+    TaskLabelRow,
+    TaskLinkRow,
+    TaskRow,
+)
+from nexus.platform.actor import ActorKind
+from nexus.platform.database import Transaction
+from nexus.platform.rows import ActorRow
+from nexus.platform.visibility import visible
+
+_NO_ID = cast(null(), Uuid())
+_NO_TEXT = cast(null(), Text())
+
+Belongings = dict[tuple[UUID, str], list[Row[Any]]]
+
+
+async def completed(tasks: Sequence[Task], tx: Transaction) -> list[Task]:
+    """The tasks with their labels, assignees, parents, dependencies and links.
+
+    A task of a private project that the viewer may not see is left out where it is pointed at.
+    """
+    if not tasks:
+        return []
+    belongings: Belongings = {}
+    for row in await tx.execute(_belongings([task.id for task in tasks], tx)):
+        belongings.setdefault((row.task_id, row.what), []).append(row)
+    return [_completed(task, belongings) for task in tasks]
+
+
+def _belongings(task_ids: Collection[TaskId], tx: Transaction) -> Any:
+    """Rows of one shape: what it is, whose, its id, another task's id, and up to five texts."""
+    other = aliased(TaskRow)
+    seen = visible(other.project_id, tx)
+
+    def rows(what: str, table: Any, task_id: Any, *columns: Any) -> Any:
+        texts = [*columns[2:], *[_NO_TEXT] * (7 - len(columns))]
+        labelled = [
+            column.label(name) for name, column in zip("abcde", texts, strict=True)
+        ]
+        return select(
+            literal(what).label("what"),
+            task_id.label("task_id"),
+            columns[0].label("id"),
+            columns[1].label("other_id"),
+            *labelled,
+        ).where(table.workspace_id == tx.workspace_id, task_id.in_(task_ids))
+
+    return union_all(
+        rows("label", TaskLabelRow, TaskLabelRow.task_id, LabelRow.id, _NO_ID, LabelRow.name).join(
+            LabelRow, LabelRow.id == TaskLabelRow.label_id
+        ),
+        rows(
+            "assignee",
+            TaskAssigneeRow,
+            TaskAssigneeRow.task_id,
+            ActorRow.id,
+            _NO_ID,
+            ActorRow.name,
+            ActorRow.handle,
+            ActorRow.kind,
+        ).join(ActorRow, ActorRow.id == TaskAssigneeRow.actor_id),
+        rows(
+            "dependency",
+            TaskDependencyRow,
+            TaskDependencyRow.task_id,
+            other.id,
+            _NO_ID,
+            other.key,
+            other.title,
+            other.status,
+        ).join(other, and_(other.id == TaskDependencyRow.depends_on_id, seen)),
+        rows(
+            "parent", TaskRow, TaskRow.id, other.id, _NO_ID, other.key, other.title, other.status
+        ).join(other, and_(other.id == TaskRow.parent_id, seen)),
+        rows(
+            "link",
+            TaskLinkRow,
+            TaskLinkRow.task_id,
+            TaskLinkRow.id,
+            other.id,
+            other.key,
+            func.coalesce(other.title, TaskLinkRow.title),
+            other.status,
+            TaskLinkRow.kind,
+            TaskLinkRow.url,
+        ).outerjoin(other, and_(other.id == TaskLinkRow.other_id, seen)),
+    )
+
+
+def _completed(task: Task, belongings: Belongings) -> Task:
+    def of(what: str) -> list[Row[Any]]:
+        return belongings.get((task.id, what), [])
+
+    parents = [_brief(row.id, row) for row in of("parent")]
+    return replace(
+        task,
+        labels=tuple(sorted((row.a for row in of("label")), key=str.casefold)),
+        assignees=tuple(
+            sorted(
+                (
+                    Assignee(id=row.id, kind=ActorKind(row.c), name=row.a, handle=row.b)
+                    for row in of("assignee")
+                ),
+                key=lambda one: one.handle,
+            )
+        ),
+        parent=parents[0] if parents else None,
+        dependencies=tuple(
+            sorted((_brief(row.id, row) for row in of("dependency")), key=lambda one: one.key)
+        ),
+        links=tuple(
+            TaskLink(
+                id=row.id,
+                kind=row.d,
+                task=_brief(row.other_id, row) if row.other_id else None,
+                url=row.e,
+                title=row.b or "",
+            )
+            for row in sorted(of("link"), key=lambda row: row.id)
+            if row.other_id or row.e
+        ),
+    )
+
+
+def _brief(task_id: UUID, row: Row[Any]) -> TaskBrief:
+    return TaskBrief(id=TaskId(task_id), key=row.a, title=row.b, status=TaskStatus(row.c))

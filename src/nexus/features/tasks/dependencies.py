@@ -1,0 +1,249 @@
+"""The graph kept true: places of new tasks, dependencies, parents, and who becomes ready."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from nexus.features.tasks.domain import Task, TaskBrief, TaskRef
+from nexus.features.tasks.edges import EdgeRepository
+from nexus.features.tasks.errors import DependencyCycle, ReferenceUnknown
+from nexus.features.tasks.events import TaskDependencyAdded, TaskDependencyRemoved
+from nexus.features.tasks.graph import (
+    Need,
+    Node,
+    find_cycle,
+    finish,
+    gate,
+    needs_of_parent,
+    unlocks,
+)
+from nexus.features.tasks.repository import TaskRepository
+from nexus.platform.actor import Actor
+from nexus.platform.clock import now
+from nexus.platform.events import EventLog
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where in the graph a new task stands."""
+
+    parent: Task | None = None
+    dependencies: tuple[Task, ...] = ()
+
+    @property
+    def open_dependencies(self) -> int:
+        inherited = self.parent.open_dependencies if self.parent else 0
+        return inherited + sum(not task.is_finished for task in self.dependencies)
+
+
+class TaskGraph:
+    """What changes when edges do. Whoever calls it to change something locks the graph first."""
+
+    def __init__(self, tasks: TaskRepository, edges: EdgeRepository) -> None:
+        self._tasks = tasks
+        self._edges = edges
+
+    async def lock(self) -> None:
+        await self._edges.lock()
+
+    async def place_for(self, parent: str | None, dependencies: Sequence[str]) -> Place:
+        """Where a task with these would stand. Raises ReferenceUnknown or DependencyCycle."""
+        if parent is None and not dependencies:
+            return Place()
+        await self.lock()
+        parent_ref = TaskRef.of(parent) if parent else None
+        refs = {text: TaskRef.of(text) for text in dependencies}
+        found = await self._tasks.find_by_refs(
+            [*refs.values(), *([parent_ref] if parent_ref else [])]
+        )
+        above = _named(found, parent_ref, "parent") if parent_ref else None
+        needed = {
+            task.id: task
+            for task in (_named(found, ref, "dependencies") for ref in refs.values())
+        }
+        if above:
+            above.check_not_archived()
+        if above and needed:
+            walk = await self._edges.needs_of([finish(task_id) for task_id in needed])
+            for task_id in needed:
+                await self._check(walk.needs, (finish(above.id), finish(task_id)))
+        return Place(parent=above, dependencies=tuple(needed.values()))
+
+    async def born(self, task: Task, place: Place, *, by: Actor) -> None:
+        """Save the edges of a new task, and what follows from them for the others."""
+        if place.dependencies:
+            pairs = [(task.id, other.id) for other in place.dependencies]
+            await self._edges.add(pairs, by=by.id, at=task.created_at)
+        if place.parent:
+            await self._edges.change_open_subtasks(place.parent.id, +1)
+        if place.parent or place.dependencies:
+            await self._refresh_unlocks([finish(task.id)])
+
+    async def with_parent(self, task: Task, parent: str | None) -> Task:
+        """The task below another one, or (None) on its own. Saves nothing."""
+        wanted = TaskRef.of(parent) if parent else None
+        present = TaskRef(text=str(task.parent_id), id=task.parent_id) if task.parent_id else None
+        found = await self._tasks.find_by_refs([ref for ref in (wanted, present) if ref])
+        above = _named(found, wanted, "parent") if wanted else None
+        before = found.get(present) if present else None
+        if (above.id if above else None) == task.parent_id:
+            return task
+        if above:
+            above.check_not_archived()
+            walk = await self._edges.needs_of([finish(task.id), gate(above.id)])
+            left = needs_of_parent(task.id, before.id) if before else []
+            needs = [need for need in walk.needs if need not in left]
+            for need in needs_of_parent(task.id, above.id):
+                await self._check(needs, need)
+        inherited = above.open_dependencies if above else 0
+        inherited -= before.open_dependencies if before else 0
+        return replace(
+            task,
+            parent_id=above.id if above else None,
+            parent=above.brief() if above else None,
+            open_dependencies=task.open_dependencies + inherited,
+        )
+
+    async def parent_changed(self, old: Task, new: Task) -> None:
+        """Bring the columns of everybody concerned in line with a saved change of parent."""
+        if more := new.open_dependencies - old.open_dependencies:
+            await self._edges.waits_for_more(new.id, more)
+        if not new.is_finished and old.parent_id:
+            await self._edges.change_open_subtasks(old.parent_id, -1)
+        if not new.is_finished and new.parent_id:
+            await self._edges.change_open_subtasks(new.parent_id, +1)
+        left = [gate(old.parent_id)] if old.parent_id else []
+        await self._refresh_unlocks([finish(new.id), *left])
+
+    async def finished_or_reopened(self, task: Task) -> list[TaskBrief]:
+        """Free, or hold up again, all that waits for the task; those that are ready now."""
+        if not task.is_finished:
+            await self._edges.task_reopened(task.id)
+            await self._refresh_unlocks([finish(task.id)])
+            return []
+        freed = await self._edges.task_finished(task.id)
+        if task.open_dependencies or task.open_subtasks:  # finished before what it waited for
+            await self._refresh_unlocks([finish(task.id)])
+        return freed
+
+    async def check_dependency(self, task: Task, on: Task) -> None:
+        """Raises DependencyCycle, with the cycle spelled out, where it would close one."""
+        walk = await self._edges.needs_of([finish(on.id)])
+        await self._check(walk.needs, (gate(task.id), finish(on.id)))
+
+    async def add_dependency(self, task: Task, on: Task, *, by: Actor) -> None:
+        await self._edges.add([(task.id, on.id)], by=by.id, at=task.updated_at)
+        if not on.is_finished:
+            await self._edges.waits_for_more(task.id, +1)
+            await self._refresh_unlocks([finish(on.id)])
+
+    async def remove_dependency(self, task: Task, on: TaskBrief) -> list[TaskBrief]:
+        """Take the edge away; the tasks that are ready now."""
+        await self._edges.remove(task.id, on.id)
+        if on.status.is_finished:
+            return []
+        freed = await self._edges.waits_for_more(task.id, -1)
+        await self._refresh_unlocks([finish(on.id)])
+        return freed
+
+    async def _refresh_unlocks(self, starts: Collection[Node]) -> None:
+        """Recompute what those unlock that the start moments wait for, and the start tasks."""
+        above = await self._edges.needs_of(starts, live=True)
+        concerned = [task_id for task_id, one in above.tasks.items() if one.is_open]
+        if not concerned:
+            return
+        behind = await self._edges.waiting_for([finish(task_id) for task_id in concerned])
+        open_ids = {task_id for task_id, one in behind.tasks.items() if one.is_open}
+        fresh = unlocks(concerned, behind.needs, open_ids)
+        changed = {
+            task_id: one for task_id, one in fresh.items() if one != above.tasks[task_id].unlocks
+        }
+        if changed:
+            await self._edges.save_unlocks(changed)
+
+    async def _check(self, needs: Sequence[Need], added: Need) -> None:
+        cycle = find_cycle(needs, added)
+        if cycle:
+            keys = await self._tasks.list_keys(set(cycle))
+            spelled = [keys[task_id] for task_id in cycle]
+            raise DependencyCycle(cycle=" -> ".join(spelled), keys=spelled)
+
+
+class DependencyService:
+    def __init__(self, tasks: TaskRepository, graph: TaskGraph, events: EventLog) -> None:
+        self._tasks = tasks
+        self._graph = graph
+        self._events = events
+
+    async def list_dependencies(self, ref: str) -> Sequence[TaskBrief]:
+        return (await self._tasks.get(TaskRef.of(ref))).dependencies
+
+    async def depend(self, ref: str, on: str, *, by: Actor) -> Task:
+        """Let a task wait for another one. Saying so twice changes nothing."""
+        await self._graph.lock()
+        wanted = TaskRef.of(on)
+        old, other = await self._tasks.get_with_anchor(TaskRef.of(ref), wanted)
+        if other is None:
+            raise ReferenceUnknown(id=on, field="depends_on")
+        old.check_not_archived()
+        if any(one.id == other.id for one in old.dependencies):
+            return old
+        await self._graph.check_dependency(old, other)
+        new = replace(
+            old,
+            dependencies=tuple(
+                sorted((*old.dependencies, other.brief()), key=lambda one: one.key)
+            ),
+            open_dependencies=old.open_dependencies + (not other.is_finished),
+            version=old.version + 1,
+            updated_at=now(),
+        )
+
+        await self._tasks.save(new)
+        await self._graph.add_dependency(new, other, by=by)
+        self._events.record(
+            TaskDependencyAdded(
+                task_id=new.id,
+                project_id=new.project_id,
+                key=new.key,
+                depends_on_id=other.id,
+                depends_on_key=other.key,
+            ),
+            by=by,
+        )
+        return new
+
+    async def undepend(self, ref: str, on: str, *, by: Actor) -> Task:
+        """Let a task no longer wait for another one. Where it did not, nothing changes."""
+        await self._graph.lock()
+        old, other = await self._tasks.get_with_anchor(TaskRef.of(ref), TaskRef.of(on))
+        if other is None or all(one.id != other.id for one in old.dependencies):
+            return old
+        old.check_not_archived()
+        new = replace(
+            old,
+            dependencies=tuple(one for one in old.dependencies if one.id != other.id),
+            open_dependencies=old.open_dependencies - (not other.is_finished),
+            version=old.version + 1,
+            updated_at=now(),
+        )
+
+        await self._tasks.save(new)
+        freed = await self._graph.remove_dependency(new, other.brief())
+        self._events.record(
+            TaskDependencyRemoved(
+                task_id=new.id,
+                project_id=new.project_id,
+                key=new.key,
+                depends_on_id=other.id,
+                depends_on_key=other.key,
+                became_ready=[task.key for task in freed],
+            ),
+            by=by,
+        )
+        return new
+
+
+def _named(found: Mapping[TaskRef, Task], ref: TaskRef, field: str) -> Task:
+    if ref not in found:
+        raise ReferenceUnknown(id=ref.text, field=field)
+    return found[ref]

@@ -1,0 +1,86 @@
+"""What can be wrong with tasks, their graph and their labels."""
+
+from nexus.platform.errors import Conflict, Invalid, NotFound
+
+
+class TaskNotFound(NotFound):
+    code = "task.not_found"
+    message = "There is no task '{id}' that you can see. Name it by key (API-42) or by id."
+
+
+class LabelNotFound(NotFound):
+    code = "label.not_found"
+    message = "There is no label '{id}' in this workspace."
+
+
+class LabelTaken(Conflict):
+    code = "label.taken"
+    message = "There is a label '{name}' already."
+
+
+class LinkNotFound(NotFound):
+    code = "task.link_not_found"
+    message = "{key} has no link '{id}'."
+
+
+class AcceptanceItemNotFound(NotFound):
+    code = "task.acceptance_item_not_found"
+    message = "{key} has no acceptance item '{id}'."
+
+
+class StatusNotAllowed(Conflict):
+    code = "task.status_not_allowed"
+    message = (
+        "{key} is {status} and cannot become {to}: a finished task only goes back to 'todo'. "
+        "Set it to 'todo' first."
+    )
+
+
+class TaskArchived(Conflict):
+    code = "task.archived"
+    message = "{key} is archived. Take it out of the archive to change it."
+
+
+class TaskNotFinished(Conflict):
+    code = "task.not_finished"
+    message = "{key} is not finished. Only finished tasks can be archived."
+
+
+class BornFinished(Invalid):
+    code = "task.born_finished"
+    message = "A new task is open. Create it, then set its status."
+
+
+class DependencyCycle(Conflict):
+    code = "task.dependency_cycle"
+    message = "That would close a cycle: {cycle}. Each would wait for the next, for ever."
+
+
+class ReferenceUnknown(Invalid):
+    code = "task.reference_unknown"
+    message = "There is no task '{id}' that you can see."
+
+
+class AssigneeUnknown(Invalid):
+    code = "task.assignee_unknown"
+    message = "There is no member or agent '{id}' in this workspace."
+
+
+class RepositoryUnknown(Invalid):
+    code = "task.repository_unknown"
+    message = "There is no repository '{id}' in this workspace."
+
+
+class CustomTooLarge(Invalid):
+    code = "task.custom_too_large"
+    message = "'custom' takes {limit} bytes as JSON at most, and this is {size}."
+
+
+class LinkTarget(Invalid):
+    code = "task.link_target"
+    message = "A link leads either to a 'task' or to a 'url'."
+
+
+class PositionNeighbour(Invalid):
+    code = "task.position_neighbour"
+    message = "Name one neighbour, another task of the same project: either 'after' or 'before'."

@@ -1,0 +1,118 @@
+"""What happens to tasks."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+from uuid import UUID
+
+from nexus.platform.events import Changes, Event
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskEvent(Event):
+    subject_field: ClassVar[str] = "task_id"
+
+    task_id: UUID
+    project_id: UUID
+    key: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskCreated(TaskEvent):
+    name: ClassVar[str] = "task.created"
+
+    title: str
+    status: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskUpdated(TaskEvent):
+    name: ClassVar[str] = "task.updated"
+
+    changes: Changes
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskStatusChanged(TaskEvent):
+    """`became_ready` are the keys of tasks that now have nothing to wait for.
+
+    `by_cancelling` says that they were freed though the work was not done.
+    """
+
+    name: ClassVar[str] = "task.status_changed"
+
+    changes: Changes
+    became_ready: list[str]
+    by_cancelling: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskMoved(TaskEvent):
+    """It stands elsewhere on the board."""
+
+    name: ClassVar[str] = "task.moved"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskDependencyAdded(TaskEvent):
+    name: ClassVar[str] = "task.dependency_added"
+
+    depends_on_id: UUID
+    depends_on_key: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskDependencyRemoved(TaskEvent):
+    """`became_ready` is true where it was the last thing that the task waited for."""
+
+    name: ClassVar[str] = "task.dependency_removed"
+
+    depends_on_id: UUID
+    depends_on_key: str
+    became_ready: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskLinkAdded(TaskEvent):
+    name: ClassVar[str] = "task.link_added"
+
+    link_id: UUID
+    kind: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskLinkRemoved(TaskEvent):
+    name: ClassVar[str] = "task.link_removed"
+
+    link_id: UUID
+    kind: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TasksImported(Event):
+    """Many tasks came in together: one event for a chunk, with its counts."""
+
+    name: ClassVar[str] = "import.tasks_added"
+    subject_field: ClassVar[str] = "import_id"
+
+    import_id: UUID
+    project_id: UUID
+    tasks: int
+    dependencies: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelUpdated(Event):
+    name: ClassVar[str] = "label.updated"
+    subject_field: ClassVar[str] = "label_id"
+
+    label_id: UUID
+    changes: Changes
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelRemoved(Event):
+    name: ClassVar[str] = "label.removed"
+    subject_field: ClassVar[str] = "label_id"
+
+    label_id: UUID
+    title: str

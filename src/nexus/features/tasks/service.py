@@ -1,0 +1,350 @@
+"""The verbs of tasks: load, decide, save, record."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from nexus.features.projects.service import ProjectService
+from nexus.features.repositories.domain import RepositoryId
+from nexus.features.repositories.errors import RepositoryNotFound
+from nexus.features.repositories.service import RepositoryService
+from nexus.features.tasks.dependencies import TaskGraph
+from nexus.features.tasks.domain import (
+    AcceptanceItem,
+    Task,
+    TaskBrief,
+    TaskDraft,
+    TaskEdit,
+    TaskFields,
+    TaskFilter,
+    TaskId,
+    TaskLink,
+    TaskRef,
+    TaskSort,
+    TaskStatus,
+)
+from nexus.features.tasks.errors import (
+    BornFinished,
+    CustomTooLarge,
+    LinkNotFound,
+    LinkTarget,
+    PositionNeighbour,
+    RepositoryUnknown,
+)
+from nexus.features.tasks.events import (
+    TaskCreated,
+    TaskLinkAdded,
+    TaskLinkRemoved,
+    TaskMoved,
+    TaskStatusChanged,
+    TaskUpdated,
+)
+from nexus.features.tasks.labels import LabelRepository
+from nexus.features.tasks.ranks import rank_below, rank_between, rank_of_number
+from nexus.features.tasks.repository import TaskRepository
+from nexus.platform.actor import Actor
+from nexus.platform.clock import now
+from nexus.platform.errors import Stale
+from nexus.platform.events import Changes, EventLog, changes_between
+from nexus.platform.fields import folded, tidy
+from nexus.platform.ids import new_id
+from nexus.platform.paging import Page
+
+MAX_CUSTOM_BYTES = 32 * 1024
+_PLAIN_FIELDS = (
+    "title",
+    "description",
+    "details",
+    "test_strategy",
+    "priority",
+    "complexity_manual",
+    "due_on",
+    "repository_id",
+    "custom",
+)
+
+
+class TaskService:
+    def __init__(
+        self,
+        tasks: TaskRepository,
+        labels: LabelRepository,
+        graph: TaskGraph,
+        projects: ProjectService,
+        repositories: RepositoryService,
+        events: EventLog,
+    ) -> None:
+        self._tasks = tasks
+        self._labels = labels
+        self._graph = graph
+        self._projects = projects
+        self._repositories = repositories
+        self._events = events
+
+    async def create(self, draft: TaskDraft, *, by: Actor) -> Task:
+        """A new task at the end of its project's board."""
+        if draft.status.is_finished:
+            raise BornFinished(field="status")
+        fields = await self._checked(draft.fields)
+        place = await self._graph.place_for(draft.parent, draft.dependencies)
+        assignees = await self._tasks.get_assignees(draft.assignees)
+        labels = await self._labels.ensure(draft.labels)
+        project = await self._projects.take_numbers(draft.project, 1)
+        at = now()
+        task = Task(
+            **fields,
+            id=TaskId(new_id()),
+            workspace_id=by.workspace_id,
+            project_id=project.id,
+            project_key=project.key,
+            number=project.last_number,
+            acceptance=tuple(_new_item(text) for text in draft.acceptance),
+            status=draft.status,
+            rank=rank_of_number(project.last_number),
+            created_by=by.id,
+            created_at=at,
+            updated_at=at,
+            started_at=at if draft.status is TaskStatus.IN_PROGRESS else None,
+            labels=tuple(sorted((label.name for label in labels.values()), key=str.casefold)),
+            assignees=assignees,
+            parent_id=place.parent.id if place.parent else None,
+            parent=place.parent.brief() if place.parent else None,
+            dependencies=tuple(one.brief() for one in place.dependencies),
+            open_dependencies=place.open_dependencies,
+        )
+
+        await self._tasks.add([task])
+        await self._tasks.add_labels((task.id, label.id) for label in labels.values())
+        await self._tasks.add_assignees((task.id, one.id) for one in assignees)
+        await self._graph.born(task, place, by=by)
+        self._events.record(
+            TaskCreated(**_about(task), title=task.title, status=task.status), by=by
+        )
+        return task
+
+    async def get(self, ref: str) -> Task:
+        return await self._tasks.get(TaskRef.of(ref))
+
+    async def brief(self, ref: str) -> Task:
+        """A task without what belongs to it: enough to say that it is there and can be seen."""
+        return await self._tasks.get_plain(TaskRef.of(ref))
+
+    async def list_tasks(
+        self, which: TaskFilter, sort: TaskSort, cursor: str | None, limit: int
+    ) -> Page[Task]:
+        """A page of tasks. A project that does not exist is said so, not answered with nothing."""
+        page = await self._tasks.list_page(which, sort, cursor, limit)
+        if not page.items and len(which.projects) == 1:
+            await self._projects.get(which.projects[0])
+        return page
+
+    async def update(
+        self, ref: str, edit: TaskEdit, *, version: int | None, by: Actor
+    ) -> Task:
+        """Change what is given. A change that changes nothing is silent and keeps the version."""
+        if "parent" in edit:
+            await self._graph.lock()
+        old = await self._tasks.get(TaskRef.of(ref), lock=True)
+        _check_version(old, version)
+        at = now()
+        if "archived" not in edit:
+            old.check_not_archived()
+
+        new = replace(old, **await self._checked(_fields_of(edit)))
+        if "archived" in edit:
+            new = new.archived(at=at) if edit["archived"] else replace(new, archived_at=None)
+        if "acceptance" in edit:
+            new = replace(new, acceptance=_edited_items(old, edit["acceptance"]))
+        if "assignees" in edit:
+            assignees = await self._tasks.get_assignees(edit["assignees"])
+            new = replace(new, assignees=assignees)
+        if "labels" in edit:
+            labels = await self._labels.ensure(edit["labels"])
+            names = sorted((label.name for label in labels.values()), key=str.casefold)
+            new = replace(new, labels=tuple(names))
+        if "parent" in edit:
+            new = await self._graph.with_parent(new, edit["parent"])
+        changes = _changes(old, new)
+        if not changes:
+            return old
+
+        new = replace(new, version=old.version + 1, updated_at=at)
+        await self._tasks.save(new)
+        if "labels" in changes:
+            known = await self._labels.ensure(new.labels)
+            await self._tasks.clear_labels(new.id)
+            await self._tasks.add_labels((new.id, label.id) for label in known.values())
+        if "assignees" in changes:
+            await self._tasks.clear_assignees(new.id)
+            await self._tasks.add_assignees((new.id, one.id) for one in new.assignees)
+        if "parent" in changes:
+            await self._graph.parent_changed(old, new)
+        self._events.record(TaskUpdated(**_about(new), changes=changes), by=by)
+        return new
+
+    async def set_status(
+        self, ref: str, status: TaskStatus, *, version: int | None, by: Actor
+    ) -> Task:
+        """Move a task. Setting the status that it has changes nothing and says nothing."""
+        if status.is_finished or status is TaskStatus.TODO:
+            await self._graph.lock()  # it may let others go, or hold them up again
+        old = await self._tasks.get(TaskRef.of(ref), lock=True)
+        _check_version(old, version)
+        new = old.moved_to(status, at=now())
+        if new is old:
+            return old
+
+        await self._tasks.save(new)
+        freed: list[TaskBrief] = []
+        if old.is_finished != new.is_finished:
+            freed = await self._graph.finished_or_reopened(new)
+        self._events.record(
+            TaskStatusChanged(
+                **_about(new),
+                changes=changes_between(old, new, "status"),
+                became_ready=[task.key for task in freed],
+                by_cancelling=status is TaskStatus.CANCELLED,
+            ),
+            by=by,
+        )
+        return new
+
+    async def move(
+        self, ref: str, *, after: str | None, before: str | None, by: Actor
+    ) -> Task:
+        """Put a task right below or above another one on its project's board."""
+        if (after is None) == (before is None):
+            raise PositionNeighbour
+        neighbour = TaskRef.of(after or before or "")
+        task, anchor = await self._tasks.get_with_anchor(TaskRef.of(ref), neighbour)
+        if anchor is None or anchor.project_id != task.project_id or anchor.id == task.id:
+            raise PositionNeighbour
+        other = await self._tasks.neighbour(anchor, below=after is not None)
+        rank = rank_below(anchor.rank, other) if after else rank_between(other, anchor.rank)
+
+        moved = replace(task, rank=rank, version=task.version + 1, updated_at=now())
+        await self._tasks.save(moved)
+        self._events.record(TaskMoved(**_about(moved)), by=by)
+        return moved
+
+    async def set_acceptance(self, ref: str, item_id: UUID, *, is_met: bool, by: Actor) -> Task:
+        """Say that one acceptance item is met, or no longer is."""
+        old = await self._tasks.get(TaskRef.of(ref), lock=True)
+        old.check_not_archived()
+        new = old.with_item_met(item_id, by=by.id if is_met else None, at=now())
+        was_met = any(item.id == item_id and item.met_at for item in old.acceptance)
+        if was_met == is_met:
+            return old
+
+        await self._tasks.save(new)
+        self._events.record(TaskUpdated(**_about(new), changes=_changes(old, new)), by=by)
+        return new
+
+    async def link(
+        self, ref: str, kind: str, *, task: str | None, url: str | None, title: str, by: Actor
+    ) -> Task:
+        """Relate a task to another one or to a page; this blocks nothing."""
+        if (task is None) == (url is None):
+            raise LinkTarget
+        old = await self._tasks.get(TaskRef.of(ref), lock=True)
+        other = (await self._tasks.get(TaskRef.of(task))).brief() if task else None
+        link = TaskLink(id=new_id(), kind=kind, task=other, url=url, title=tidy(title))
+        new = replace(
+            old, links=(*old.links, link), version=old.version + 1, updated_at=now()
+        )
+
+        await self._tasks.add_link(new, link)
+        await self._tasks.save(new)
+        self._events.record(TaskLinkAdded(**_about(new), link_id=link.id, kind=kind), by=by)
+        return new
+
+    async def unlink(self, ref: str, link_id: UUID, *, by: Actor) -> Task:
+        old = await self._tasks.get(TaskRef.of(ref), lock=True)
+        link = next((one for one in old.links if one.id == link_id), None)
+        if link is None:
+            raise LinkNotFound(key=old.key, id=link_id)
+        kept = tuple(one for one in old.links if one.id != link_id)
+        new = replace(old, links=kept, version=old.version + 1, updated_at=now())
+
+        await self._tasks.remove_link(link_id)
+        await self._tasks.save(new)
+        self._events.record(
+            TaskLinkRemoved(**_about(new), link_id=link_id, kind=link.kind), by=by
+        )
+        return new
+
+    async def _checked(self, fields: TaskFields) -> TaskFields:
+        """The fields, tidied. Raises what is wrong with them."""
+        checked = fields.copy()
+        if "title" in fields:
+            checked["title"] = tidy(fields["title"])
+        if "custom" in fields:
+            size = len(msgspec.json.encode(fields["custom"]))
+            if size > MAX_CUSTOM_BYTES:
+                raise CustomTooLarge(limit=MAX_CUSTOM_BYTES, size=size, field="custom")
+        if repository_id := fields.get("repository_id"):
+            try:
+                await self._repositories.get(RepositoryId(repository_id))
+            except RepositoryNotFound as error:
+                raise RepositoryUnknown(id=repository_id, field="repository_id") from error
+        return checked
+
+
+def _check_version(task: Task, version: int | None) -> None:
+    if version not in {None, task.version}:
+        raise Stale(what="task", current=task.version, given=version)
+
+
+def _about(task: Task) -> dict[str, Any]:
+    return {"task_id": task.id, "project_id": task.project_id, "key": task.key}
+
+
+def _fields_of(edit: TaskEdit) -> TaskFields:
+    return {name: edit[name] for name in _PLAIN_FIELDS if name in edit}  # pyright: ignore[reportReturnType]
+
+
+def _new_item(text: str) -> AcceptanceItem:
+    return AcceptanceItem(id=new_id(), text=tidy(text))
+
+
+def _edited_items(
+    task: Task, wanted: Sequence[tuple[UUID | None, str]]
+) -> tuple[AcceptanceItem, ...]:
+    """The items as wanted: a known id, or else an unchanged text, keeps what was met."""
+    by_id = {item.id: item for item in task.acceptance}
+    by_text = {folded(item.text): item for item in task.acceptance}
+    items: dict[UUID, AcceptanceItem] = {}
+    for item_id, text in wanted:
+        known = by_id.get(item_id) if item_id else by_text.get(folded(text))
+        item = replace(known, text=tidy(text)) if known else _new_item(text)
+        if item.id in items:
+            item = _new_item(text)
+        items[item.id] = item
+    return tuple(items.values())
+
+
+def _changes(old: Task, new: Task) -> Changes:
+    """Old and new of what changed, in the words of the wire."""
+    changes = dict(changes_between(old, new, *_PLAIN_FIELDS, "labels", "archived_at"))
+    if "priority" in changes:
+        changes["priority"] = (old.priority.word, new.priority.word)
+    if old.acceptance != new.acceptance:
+        changes["acceptance"] = (_plain_items(old), _plain_items(new))
+    if old.assignees != new.assignees:
+        changes["assignees"] = ([a.id for a in old.assignees], [a.id for a in new.assignees])
+    if old.parent_id != new.parent_id:
+        changes["parent"] = (
+            old.parent.key if old.parent else None,
+            new.parent.key if new.parent else None,
+        )
+    return changes
+
+
+def _plain_items(task: Task) -> list[dict[str, Any]]:
+    return [
+        {"id": item.id, "text": item.text, "is_met": item.met_at is not None}
+        for item in task.acceptance
+    ]

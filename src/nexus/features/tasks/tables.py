@@ -1,0 +1,169 @@
+"""The tables of tasks."""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, SmallInteger, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from nexus.platform.columns import Base, ExactText, Json, TenantRow, within_workspace
+
+_IS_READY = text("status = 'todo' AND open_dependencies = 0 AND open_subtasks = 0")
+
+
+class TaskRow(TenantRow, Base):
+    """`open_dependencies` (the task's and its ancestors' together), `open_subtasks`,
+    `unlock_depth` and `unlock_count` are derived from the graph and kept beside it."""
+
+    __tablename__ = "tasks"
+    __table_args__ = (
+        UniqueConstraint("workspace_id", "id"),
+        UniqueConstraint("workspace_id", "key"),
+        UniqueConstraint("project_id", "number"),
+        within_workspace("project_id", "projects"),
+        within_workspace("parent_id", "tasks"),
+        within_workspace("repository_id", "repositories"),
+        within_workspace("created_by", "actors"),
+        Index(None, "workspace_id", "parent_id"),
+        Index("ix_tasks_newest", "workspace_id", "created_at", "id"),
+        Index("ix_tasks_updated", "workspace_id", "updated_at", "id"),
+        Index("ix_tasks_priority", "workspace_id", "priority", "created_at", "id"),
+        Index("ix_tasks_rank", "workspace_id", "project_key", "rank", "id"),
+        Index("ix_tasks_number", "workspace_id", "project_key", "number"),
+        Index("ix_tasks_status", "workspace_id", "status", "created_at", "id"),
+        Index("ix_tasks_repository", "workspace_id", "repository_id"),
+        Index(
+            "ix_tasks_ready",
+            "workspace_id",
+            "priority",
+            text("unlock_depth DESC"),
+            text("unlock_count DESC"),
+            "created_at",
+            "id",
+            postgresql_where=_IS_READY,
+            sqlite_where=_IS_READY,
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
+    project_id: Mapped[UUID]
+    project_key: Mapped[str] = mapped_column(ExactText)
+    number: Mapped[int]
+    key: Mapped[str] = mapped_column(ExactText)
+    title: Mapped[str]
+    description: Mapped[str]
+    details: Mapped[str]
+    test_strategy: Mapped[str]
+    acceptance: Mapped[list[Any]] = mapped_column(Json)
+    status: Mapped[str] = mapped_column(ExactText)
+    priority: Mapped[int] = mapped_column(SmallInteger)
+    complexity_auto: Mapped[int | None] = mapped_column(SmallInteger)
+    complexity_manual: Mapped[int | None] = mapped_column(SmallInteger)
+    due_on: Mapped[date | None]
+    repository_id: Mapped[UUID | None]
+    parent_id: Mapped[UUID | None]
+    custom: Mapped[dict[str, Any]] = mapped_column(Json)
+    rank: Mapped[str] = mapped_column(ExactText)
+    version: Mapped[int]
+    created_by: Mapped[UUID]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    archived_at: Mapped[datetime | None]
+    open_dependencies: Mapped[int]
+    open_subtasks: Mapped[int]
+    unlock_depth: Mapped[int]
+    unlock_count: Mapped[int]
+    words: Mapped[str]
+
+
+class TaskKeyRow(TenantRow, Base):
+    """A former key of a task that moved to another project; it stays valid for ever."""
+
+    __tablename__ = "task_keys"
+    __table_args__ = (
+        UniqueConstraint("workspace_id", "key"),
+        within_workspace("project_id", "projects"),
+        within_workspace("task_id", "tasks"),
+    )
+
+    project_id: Mapped[UUID] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    key: Mapped[str] = mapped_column(ExactText)
+    task_id: Mapped[UUID]
+
+
+class TaskDependencyRow(TenantRow, Base):
+    """`task_id` needs `depends_on_id` finished first."""
+
+    __tablename__ = "task_dependencies"
+    __table_args__ = (
+        within_workspace("task_id", "tasks"),
+        within_workspace("depends_on_id", "tasks"),
+        within_workspace("created_by", "actors"),
+        Index(None, "workspace_id", "depends_on_id"),
+    )
+
+    task_id: Mapped[UUID] = mapped_column(primary_key=True)
+    depends_on_id: Mapped[UUID] = mapped_column(primary_key=True)
+    created_by: Mapped[UUID]
+    created_at: Mapped[datetime]
+
+
+class TaskLinkRow(TenantRow, Base):
+    __tablename__ = "task_links"
+    __table_args__ = (
+        UniqueConstraint("workspace_id", "id"),
+        within_workspace("task_id", "tasks"),
+        within_workspace("other_id", "tasks"),
+        Index(None, "workspace_id", "task_id"),
+        Index(None, "workspace_id", "other_id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    task_id: Mapped[UUID]
+    kind: Mapped[str]
+    other_id: Mapped[UUID | None]
+    url: Mapped[str | None]
+    title: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class TaskAssigneeRow(TenantRow, Base):
+    __tablename__ = "task_assignees"
+    __table_args__ = (
+        within_workspace("task_id", "tasks"),
+        within_workspace("actor_id", "actors"),
+        Index(None, "workspace_id", "actor_id"),
+    )
+
+    task_id: Mapped[UUID] = mapped_column(primary_key=True)
+    actor_id: Mapped[UUID] = mapped_column(primary_key=True)
+
+
+class LabelRow(TenantRow, Base):
+    __tablename__ = "labels"
+    __table_args__ = (
+        UniqueConstraint("workspace_id", "id"),
+        UniqueConstraint("workspace_id", "name_key"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
+    name: Mapped[str]
+    name_key: Mapped[str] = mapped_column(ExactText)
+
+
+class TaskLabelRow(TenantRow, Base):
+    __tablename__ = "task_labels"
+    __table_args__ = (
+        within_workspace("task_id", "tasks"),
+        within_workspace("label_id", "labels"),
+        Index(None, "workspace_id", "label_id"),
+    )
+
+    task_id: Mapped[UUID] = mapped_column(primary_key=True)
+    label_id: Mapped[UUID] = mapped_column(primary_key=True)

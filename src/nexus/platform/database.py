@@ -1,0 +1,305 @@
+"""The only ways to the database: a transaction, a reading, or the system's own, of one workspace."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from sqlalchemy import URL, CursorResult, Executable, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from nexus.platform import sqlite
+from nexus.platform.actor import ActorId, WorkspaceId
+from nexus.platform.events import AdvisoryLock, EventLog, advisory_lock, write_events
+
+_RETRYABLE_STATES = {"40001", "40P01"}  # serialization failure, deadlock
+_LIBPQ_ONLY = {"channel_binding", "gssencmode", "target_session_attrs", "connect_timeout"}
+_POOLER_MARKS = {"pgbouncer"}
+
+
+class DatabaseUrlNotUnderstood(ValueError):
+    """The setting names no database that Nexus can use; the message says what it takes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseUrl:
+    """One database, in the forms that its drivers take.
+
+    `asynchronous` and `connect_args` are for the server, `synchronous` for migrations.
+    """
+
+    asynchronous: URL
+    synchronous: URL
+    connect_args: Mapping[str, Any]
+    is_pooler: bool
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.asynchronous.get_backend_name() == "sqlite"
+
+    @property
+    def file(self) -> Path:
+        return Path(self.asynchronous.database or "")
+
+
+def understand_url(given: str, *, is_pooler: bool = False) -> DatabaseUrl:
+    """Turn what people and hosting platforms write into what each driver takes.
+
+    Raises DatabaseUrlNotUnderstood. Never puts the password into its message.
+    """
+    try:
+        url = make_url(given.replace("postgres://", "postgresql://", 1))
+    except (ArgumentError, ValueError) as error:
+        raise DatabaseUrlNotUnderstood(
+            "The database URL cannot be read. Write sqlite:///path/to/nexus.db or "
+            "postgresql://user:password@host:5432/name (with % escapes in the password)."
+        ) from error
+    match url.get_backend_name():
+        case "sqlite" if url.database not in {None, "", ":memory:"}:
+            return DatabaseUrl(
+                asynchronous=url.set(drivername="sqlite+inline"),
+                synchronous=url.set(drivername="sqlite"),
+                connect_args={},
+                is_pooler=False,
+            )
+        case "sqlite":
+            raise DatabaseUrlNotUnderstood(
+                "A SQLite database needs a file: sqlite:///path/to/nexus.db."
+            )
+        case "postgresql":
+            return _understand_postgresql(url, is_pooler=is_pooler)
+        case other:
+            raise DatabaseUrlNotUnderstood(
+                f"Nexus runs on SQLite and PostgreSQL, not on {other!r}."
+            )
+
+
+def _understand_postgresql(url: URL, *, is_pooler: bool) -> DatabaseUrl:
+    is_pooler = is_pooler or any(mark in url.query for mark in _POOLER_MARKS)
+    url = url.difference_update_query(_POOLER_MARKS)
+    connect_args: dict[str, Any] = {}
+    if mode := _single(url, "sslmode"):
+        connect_args["ssl"] = _ssl(mode, _single(url, "sslrootcert"))
+    settings = {"application_name": _single(url, "application_name") or "nexus", "jit": "off"}
+    if options := _single(url, "options"):
+        settings |= _options(options)
+    if is_pooler:
+        # Prepared statements belong to a server connection, and a pooler changes that one.
+        connect_args |= {"statement_cache_size": 0, "prepared_statement_cache_size": 0}
+        settings.pop("jit")  # poolers refuse start-up parameters that they do not track
+    connect_args["server_settings"] = settings
+    understood = {"sslmode", "sslrootcert", "application_name", "options"} | _LIBPQ_ONLY
+    unknown = sorted(set(url.query) - understood)
+    if unknown:
+        raise DatabaseUrlNotUnderstood(
+            f"The database URL has parameters that Nexus does not know: {', '.join(unknown)}. "
+            f"It knows {', '.join(sorted(understood | _POOLER_MARKS))}."
+        )
+    return DatabaseUrl(
+        asynchronous=url.set(drivername="postgresql+asyncpg", query={}),
+        synchronous=url.set(drivername="postgresql+psycopg"),
+        connect_args=connect_args,
+        is_pooler=is_pooler,
+    )
+
+
+def _single(url: URL, name: str) -> str | None:
+    value = url.query.get(name)
+    return value if isinstance(value, str) or value is None else value[-1]
+
+
+def _ssl(mode: str, root_certificate: str | None) -> str | ssl.SSLContext:
+    if root_certificate and mode in {"verify-ca", "verify-full"}:
+        context = ssl.create_default_context(cafile=root_certificate)
+        context.check_hostname = mode == "verify-full"
+        return context
+    return mode
+
+
+def _options(text: str) -> dict[str, str]:
+    """The settings in libpq's `options`, such as `-c search_path=nexus`."""
+    words = text.replace("-c ", "-c").split()
+    pairs = (word.removeprefix("-c").removeprefix("--").partition("=") for word in words)
+    return {name: value for name, _, value in pairs}
+
+
+def is_retryable(error: BaseException) -> bool:
+    """Whether the same transaction may well succeed when it is simply run again."""
+    if not isinstance(error, DBAPIError):
+        return False
+    state = getattr(error.orig, "sqlstate", None)
+    return state in _RETRYABLE_STATES or "database is locked" in str(error.orig)
+
+
+def violated_constraint(error: DBAPIError) -> str:
+    """The name of the violated constraint, or on SQLite the columns it names (`tasks.key`)."""
+    cause = getattr(error.orig, "__cause__", None)
+    return getattr(cause, "constraint_name", None) or str(error.orig).rpartition(": ")[2]
+
+
+Hook = Callable[["Transaction"], Awaitable[None]]
+
+
+class Transaction:
+    """What repositories work on: the statements of one call, in one workspace.
+
+    It opens at the first statement, so a call that fails before one has taken no lock. `viewer` is
+    who looks: rows of private projects stay hidden from everyone who is not their member. Without
+    a viewer (jobs, the system) nothing is hidden.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], Awaitable[AsyncConnection]],
+        *,
+        dialect: str,
+        workspace_id: WorkspaceId | None,
+        viewer: ActorId | None,
+        request_id: str | None,
+    ) -> None:
+        self._connect = connect
+        self._connection: AsyncConnection | None = None
+        self._workspace_id = workspace_id
+        self.dialect = dialect
+        self.viewer = viewer
+        self.events = EventLog(request_id)
+        self.on_open: list[Hook] = []
+
+    @property
+    def workspace_id(self) -> WorkspaceId:
+        if self._workspace_id is None:
+            raise RuntimeError("This statement needs a workspace, and the system's work has none.")
+        return self._workspace_id
+
+    async def execute(
+        self,
+        statement: Executable,
+        parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
+    ) -> CursorResult[Any]:
+        if self._connection is None:
+            self._connection = await self._connect()
+            for hook in self.on_open:
+                await hook(self)
+        return await self._connection.execute(statement, parameters)
+
+    async def lock_graph(self) -> None:
+        """Let one writer at a time change this workspace's dependency graph."""
+        if self.dialect == "postgresql":
+            await self.execute(*advisory_lock(AdvisoryLock.GRAPH, self.workspace_id))
+
+    async def write_events(self) -> None:
+        if self.events.recorded:
+            locking = self.dialect == "postgresql"
+            await write_events(self.events.recorded, self.execute, locking=locking)
+
+
+class Database:
+    """Two engines on one database: readers without transactions, and writers."""
+
+    def __init__(self, url: DatabaseUrl, *, pool_size: int = 10) -> None:
+        self.url = url
+        options: dict[str, Any] = {
+            "json_serializer": lambda value: msgspec.json.encode(value).decode(),  # pyright: ignore[reportUnknownLambdaType]
+            "json_deserializer": msgspec.json.decode,
+        }
+        if url.is_sqlite:
+            self._reader = sqlite.create_reader(url.asynchronous, pool_size=20, **options)
+            self._writer = sqlite.create_writer(url.asynchronous, **options)
+        else:
+            options["connect_args"] = dict(url.connect_args)
+            if url.is_pooler:
+                options["poolclass"] = NullPool
+            else:
+                options |= {"pool_size": pool_size, "max_overflow": pool_size // 2}
+            # Without a transaction to reset, a read is one round trip instead of three.
+            self._reader = create_async_engine(
+                url.asynchronous,
+                isolation_level="AUTOCOMMIT",
+                pool_reset_on_return=None,
+                **options,
+            )
+            self._writer = create_async_engine(url.asynchronous, **options)
+        self._writing = asyncio.Lock() if url.is_sqlite else None
+
+    @property
+    def dialect(self) -> str:
+        return self.url.asynchronous.get_backend_name()
+
+    @property
+    def engines(self) -> tuple[AsyncEngine, AsyncEngine]:
+        return self._reader, self._writer
+
+    @asynccontextmanager
+    async def transaction(
+        self,
+        workspace_id: WorkspaceId | None,
+        *,
+        viewer: ActorId | None = None,
+        request_id: str | None = None,
+    ) -> AsyncIterator[Transaction]:
+        """Commit on leaving, events last; roll back on any exception, keeping only refusals."""
+        refused = EventLog()
+        try:
+            async with AsyncExitStack() as stack:
+
+                async def begin() -> AsyncConnection:
+                    if self._writing is not None:
+                        await stack.enter_async_context(self._writing)
+                    return await stack.enter_async_context(self._writer.begin())
+
+                tx = self._born(begin, workspace_id, viewer, request_id)
+                refused = tx.events
+                yield tx
+
+                await tx.write_events()
+        finally:
+            if refused.refused:
+                await self._write_refusals(refused)
+
+    @asynccontextmanager
+    async def reading(
+        self, workspace_id: WorkspaceId | None, *, viewer: ActorId | None = None
+    ) -> AsyncIterator[Transaction]:
+        """Statements that only read, each seeing what is committed when it runs."""
+        async with AsyncExitStack() as stack:
+
+            async def connect() -> AsyncConnection:
+                return await stack.enter_async_context(self._reader.connect())
+
+            yield self._born(connect, workspace_id, viewer, None)
+
+    def system(self) -> AbstractAsyncContextManager[Transaction]:
+        """A transaction of no workspace: for identity, whose users live in many, and for jobs."""
+        return self.transaction(None)
+
+    def system_reading(self) -> AbstractAsyncContextManager[Transaction]:
+        return self.reading(None)
+
+    async def close(self) -> None:
+        await self._reader.dispose()
+        await self._writer.dispose()
+
+    def _born(
+        self,
+        connect: Callable[[], Awaitable[AsyncConnection]],
+        workspace_id: WorkspaceId | None,
+        viewer: ActorId | None,
+        request_id: str | None,
+    ) -> Transaction:
+        return Transaction(
+            connect,
+            dialect=self.dialect,
+            workspace_id=workspace_id,
+            viewer=viewer,
+            request_id=request_id,
+        )
+
+    async def _write_refusals(self, log: EventLog) -> None:
+        async with self.system() as tx:
+            tx.events.recorded = list(log.refused)

@@ -1,0 +1,127 @@
+"""What controllers share: versions in ETags, pages with links, refused query parameters."""
+
+import re
+from typing import Annotated, Any, Protocol, TypeVar
+from urllib.parse import parse_qsl, urlencode
+
+from litestar import Litestar, Request, Response
+from litestar.params import Parameter
+from litestar.routes import HTTPRoute
+from msgspec import UnsetType
+
+from nexus.platform.actor import Actor, Caller
+from nexus.platform.http.guards import actor_of
+from nexus.platform.http.problem import Refusal
+
+_TAKES = "query_parameters"
+_ETAG = re.compile(r'^(?:W/)?"?(\d{1,9})"?$')
+
+IfMatch = Annotated[
+    str | None,
+    Parameter(
+        header="If-Match",
+        required=False,
+        max_length=20,
+        description="The version you read, as the ETag said it; 412 if it has changed since.",
+    ),
+]
+Limit = Annotated[int, Parameter(ge=1, le=200, description="Items per page, at most 200.")]
+CursorParameter = Annotated[
+    str | None,
+    Parameter(
+        max_length=1000, required=False, description="`next_cursor` of the page before."
+    ),
+]
+
+
+class HasVersion(Protocol):
+    @property
+    def version(self) -> int: ...
+
+
+class HasCursor(Protocol):
+    @property
+    def next_cursor(self) -> str | None: ...
+
+
+VersionedT = TypeVar("VersionedT", bound=HasVersion)
+GivenT = TypeVar("GivenT")
+PageT = TypeVar("PageT", bound=HasCursor)
+
+
+def versioned(out: VersionedT, status: int = 200) -> Response[VersionedT]:
+    """An answer whose ETag is its version, for If-Match. Never used for 304."""
+    return Response(out, status_code=status, headers={"ETag": f'"{out.version}"'})
+
+
+def expected_version(if_match: str | None) -> int | None:
+    """The version in an If-Match header; None for no header and for `*`."""
+    if if_match is None or if_match.strip() == "*":
+        return None
+    found = _ETAG.match(if_match.strip())
+    if not found:
+        raise Refusal(400, 'If-Match takes the ETag of an earlier answer, such as "3".')
+    return int(found.group(1))
+
+
+def paged(request: Request[Any, Any, Any], page: PageT) -> Response[PageT]:
+    """A page whose Link header leads to the next one."""
+    headers: dict[str, str] = {}
+    if page.next_cursor:
+        query = [
+            (k, v) for k, v in parse_qsl(request.scope["query_string"].decode()) if k != "cursor"
+        ]
+        query.append(("cursor", page.next_cursor))
+        headers["Link"] = f'<{request.scope["path"]}?{urlencode(query)}>; rel="next"'
+    return Response(page, headers=headers)
+
+
+def given(value: GivenT | UnsetType) -> GivenT | None:
+    """A patched field, or None where the patch leaves it out."""
+    return None if isinstance(value, UnsetType) else value
+
+
+def provide_caller(request: Request[Any, Any, Any]) -> Caller | None:
+    return request.scope["state"].get("caller")
+
+
+def provide_actor(request: Request[Any, Any, Any]) -> Actor:
+    return actor_of(request.scope["state"].get("caller"))
+
+
+def provide_tx(request: Request[Any, Any, Any]) -> Any:
+    return request.scope["state"]["tx"]
+
+
+def provide_reading(request: Request[Any, Any, Any]) -> Any:
+    return request.scope["state"]["reading"]
+
+
+async def refuse_unknown_parameters(request: Request[Any, Any, Any]) -> None:
+    """Litestar ignores query parameters that a route does not take; a typo must not go unseen."""
+    raw = request.scope["query_string"]
+    if not raw:
+        return
+    try:
+        pairs = parse_qsl(raw.decode(), keep_blank_values=True, errors="strict")
+    except UnicodeError:
+        raise Refusal(400, "The query is not UTF-8 text.") from None
+    known, lists = request.route_handler.opt[_TAKES]
+    unknown = sorted({name for name, _ in pairs} - known)
+    if unknown:
+        takes = ", ".join(sorted(known - {"workspace"})) or "none"
+        raise Refusal(400, f"Unknown query parameter {unknown[0]!r}. This address takes: {takes}.")
+    names = [name for name, _ in pairs]
+    twice = next((name for name in names if names.count(name) > 1 and name not in lists), None)
+    if twice:
+        raise Refusal(400, f"The query parameter {twice!r} stands there twice.")
+
+
+def learn_query_parameters(app: Litestar) -> None:
+    """Note on every route which query parameters it takes, and which may stand there twice."""
+    for route in app.routes:
+        if isinstance(route, HTTPRoute):
+            for handler, model in route.route_handler_map.values():
+                known = {parameter.field_alias for parameter in model.expected_query_params}
+                lists = frozenset(model.sequence_query_parameter_names)
+                handler.opt[_TAKES] = frozenset(known | {"workspace"}), lists

@@ -1,0 +1,192 @@
+"""From a request's key or session cookie to its caller, throttled, before anything else runs."""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
+
+from limits import RateLimitItemPerMinute
+from limits.aio.storage import MemoryStorage
+from limits.aio.strategies import FixedWindowRateLimiter
+from litestar.middleware import ASGIMiddleware
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+
+from nexus.platform.actor import Caller, WorkspaceId
+from nexus.platform.clock import now
+from nexus.platform.errors import NotAllowed, NotAuthenticated, NotFound, RateLimited
+from nexus.platform.http.unit_of_work import SAFE_METHODS
+
+SESSION_COOKIE = "nexus_session"
+CSRF_HEADER = "x-csrf-token"
+
+
+class CredentialRefused(NotAuthenticated):
+    code = "authentication.refused"
+    message = "This credential is not valid: {why}. Sign in again or use another key."
+
+
+class CsrfTokenMissing(NotAllowed):
+    code = "authentication.csrf"
+    message = (
+        "A change made with a session cookie needs the header 'X-CSRF-Token' with the token that "
+        "the sign-in and GET /api/v1/me return."
+    )
+
+
+class OriginNotAllowed(NotAllowed):
+    code = "authentication.origin"
+    message = "A sign-in from a page of {origin} is not taken here."
+
+    @classmethod
+    def check(cls, scope: Any, allowed: frozenset[str]) -> None:
+        """Refuse a sign-in that another site's page sends: it would log its victim in as itself."""
+        headers = dict(scope["headers"])
+        origin = headers.get(b"origin", b"").decode("latin-1")
+        host = headers.get(b"host", b"").decode("latin-1")
+        if origin and urlsplit(origin).netloc != host and origin not in allowed:
+            raise cls(origin=origin)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Presented:
+    """The credential a request shows, where it comes from and the workspace it names."""
+
+    key: str | None
+    session: str | None
+    workspace_id: WorkspaceId | None
+    address: str
+    user_agent: str
+
+
+Identify = Callable[[Presented], Awaitable[Caller | None]]
+"""Who presents this? None for nobody; raises CredentialRefused for a credential that is not valid."""
+
+
+def csrf_token(session_token: str) -> str:
+    """Derived from the session's own secret, so it need not be stored and cannot be guessed."""
+    digest = hashlib.sha256(b"nexus csrf\0" + session_token.encode()).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+class Authentication(ASGIMiddleware):
+    def __init__(
+        self,
+        identify: Identify,
+        *,
+        requests_per_minute: int,
+        trusted_proxies: frozenset[str],
+    ) -> None:
+        self._identify = identify
+        self._trusted_proxies = trusted_proxies
+        self._limit = RateLimitItemPerMinute(requests_per_minute)
+        self._limiter = FixedWindowRateLimiter(MemoryStorage())
+
+    async def handle(
+        self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp
+    ) -> None:
+        if scope["type"] != "http" or scope["route_handler"].opt.get("no_database"):
+            await next_app(scope, receive, send)
+            return
+
+        presented = _presented(scope, self._trusted_proxies)
+        scope["state"]["presented"] = presented
+        is_public = bool(scope["route_handler"].opt.get("public"))
+        try:
+            caller = await self._identify(presented)
+        except CredentialRefused:
+            await self._hit(f"refused {presented.address}")
+            if not is_public:
+                raise
+            caller = None
+        if caller and presented.session and scope["method"] not in SAFE_METHODS:
+            _check_csrf(scope, presented.session)
+        scope["state"]["caller"] = caller
+
+        who = str(caller.credential_id) if caller else presented.address
+        remaining, reset = await self._hit(who)
+        policy = f'"default";q={self._limit.amount};w=60'
+
+        async def send_with_limits(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [
+                    *message["headers"],
+                    (b"ratelimit-policy", policy.encode()),
+                    (b"ratelimit", f'"default";r={remaining};t={reset}'.encode()),
+                ]
+            await send(message)
+
+        await next_app(scope, receive, send_with_limits)
+
+    async def _hit(self, who: str) -> tuple[int, int]:
+        """Count a request. Raises RateLimited with the seconds until the window ends."""
+        allowed = await self._limiter.hit(self._limit, who)
+        stats = await self._limiter.get_window_stats(self._limit, who)
+        reset = max(1, round(stats.reset_time - now().timestamp()))
+        if not allowed:
+            raise RateLimited(retry_after=reset)
+        return stats.remaining, reset
+
+
+def _presented(scope: HTTPScope, trusted_proxies: frozenset[str]) -> Presented:
+    headers = dict(scope["headers"])
+    scheme, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+    if scheme and scheme.lower() != "bearer":
+        raise CredentialRefused(why="send it as 'Authorization: Bearer <API key>'")
+    key = token.strip() or None
+    if scheme and not key:
+        raise CredentialRefused(why="the Authorization header names no key")
+    return Presented(
+        key=key,
+        session=None if key else _session_cookie(headers.get(b"cookie", b"")),
+        workspace_id=_named_workspace(scope, headers.get(b"x-nexus-workspace")),
+        address=_address(scope, headers.get(b"x-forwarded-for"), trusted_proxies),
+        user_agent=headers.get(b"user-agent", b"").decode("latin-1")[:200],
+    )
+
+
+def _session_cookie(header: bytes) -> str | None:
+    try:
+        cookies = SimpleCookie(header.decode("latin-1"))
+    except CookieError:
+        return None
+    found = cookies.get(SESSION_COOKIE)
+    return found.value if found and found.value else None
+
+
+def _named_workspace(scope: HTTPScope, header: bytes | None) -> WorkspaceId | None:
+    """The header, or `?workspace=` for those who cannot set one (an EventSource in a browser)."""
+    named = header.decode("latin-1") if header else ""
+    if not named and b"workspace=" in scope["query_string"]:
+        query = parse_qs(scope["query_string"].decode("latin-1"))
+        named = query.get("workspace", [""])[0]
+    if not named:
+        return None
+    try:
+        return WorkspaceId(UUID(named))
+    except ValueError:
+        raise NotFound(what="workspace", id=named) from None
+
+
+def _address(scope: HTTPScope, forwarded: bytes | None, trusted: frozenset[str]) -> str:
+    client = scope["client"]
+    address = client[0] if client else "unknown"
+    if forwarded and address in trusted:
+        hops = [hop.strip() for hop in forwarded.decode("latin-1").split(",")]
+        return next((hop for hop in reversed(hops) if hop not in trusted), address)
+    return address
+
+
+def _check_csrf(scope: HTTPScope, session: str) -> None:
+    sent = dict(scope["headers"]).get(CSRF_HEADER.encode(), b"")
+    if not hmac.compare_digest(sent, csrf_token(session).encode()):
+        raise CsrfTokenMissing
+
+
+def is_secure(scope: Any, public_url: str | None) -> bool:
+    """Whether the browser talks https to us, so that cookies can be marked Secure."""
+    return scope["scheme"] == "https" or urlsplit(public_url or "").scheme == "https"

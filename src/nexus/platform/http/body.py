@@ -1,0 +1,78 @@
+"""Reading a request's body, and refusing what no feature should have to see."""
+
+import json
+import re
+from typing import Any
+
+from litestar.types import HTTPReceiveMessage, Receive
+
+from nexus.platform.http.problem import JSON_MEDIA_TYPES, Refusal
+
+MAX_DEPTH = 64
+_ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_BRACKETS = re.compile(rb"[\[\]{}]")
+
+
+async def read_body(receive: Receive, declared: bytes | None, limit: int) -> bytes:
+    """The whole body. Refuses one that says it is larger than `limit` bytes, or turns out to be."""
+    too_large = Refusal(413, f"The body is larger than the {limit} bytes that are taken here.")
+    if declared and declared.isdigit() and int(declared) > limit:
+        raise too_large
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise Refusal(400, "The connection closed in the middle of the body.")
+        chunks.append(message["body"])
+        size += len(chunks[-1])
+        if size > limit:
+            raise too_large
+        if not message.get("more_body"):
+            return b"".join(chunks)
+
+
+def check_json(body: bytes, content_type: str) -> None:
+    """Refuse what is no JSON, names a key twice, is nested too deeply or holds a NUL."""
+    if content_type.partition(";")[0].strip().lower() not in JSON_MEDIA_TYPES:
+        raise Refusal(415)
+    if body.count(b"[") + body.count(b"{") > MAX_DEPTH:
+        _check_depth(body)
+    if b"\\u0000" in body and _ESCAPED_NUL.search(body):
+        raise Refusal(400, "Text must not contain the NUL character (\\u0000).")
+    try:
+        json.loads(body, object_pairs_hook=_refuse_twins, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise Refusal(400, f"The body is not valid JSON: {error}.") from error
+
+
+def replayed(body: bytes, receive: Receive) -> Receive:
+    """A `receive` that gives the body once, then whatever the client sends next."""
+    unread = [body]
+
+    async def receive_again() -> HTTPReceiveMessage:
+        if unread:
+            return {"type": "http.request", "body": unread.pop(), "more_body": False}
+        return await receive()  # pyright: ignore[reportReturnType]
+
+    return receive_again  # pyright: ignore[reportReturnType]
+
+
+def _check_depth(body: bytes) -> None:
+    depth = 0
+    for bracket in _BRACKETS.findall(_STRINGS.sub(b"", body)):
+        depth += 1 if bracket in b"[{" else -1
+        if depth > MAX_DEPTH:
+            raise Refusal(400, f"The body is nested more than {MAX_DEPTH} levels deep.")
+
+
+def _refuse_twins(pairs: list[tuple[str, Any]]) -> None:
+    if len({key for key, _ in pairs}) < len(pairs):
+        names = [key for key, _ in pairs]
+        twin = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twin!r} stands twice in one object")
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")

@@ -1,0 +1,86 @@
+"""The schema's version: bringing a database up to date, and refusing one that does not fit."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, create_engine, event, text
+from sqlalchemy.exc import DatabaseError
+
+from nexus.platform.database import Database, DatabaseUrl
+
+MIGRATIONS = Path(__file__).parents[1] / "migrations"
+
+
+def migrate(url: DatabaseUrl, revision: str = "head") -> None:
+    """Bring the schema to a revision, forwards or back; in one transaction where it can be."""
+    with migrating_connection(url) as connection:
+        config = alembic_config(connection)
+        head = ScriptDirectory.from_config(config).get_current_head()
+        if revision in {"head", head}:
+            command.upgrade(config, revision)
+        else:
+            command.downgrade(config, revision)
+
+
+def alembic_config(connection: Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    return config
+
+
+@contextmanager
+def migrating_connection(url: DatabaseUrl) -> Iterator[Connection]:
+    """A synchronous connection that may change tables; on PostgreSQL one migrates at a time."""
+    if url.is_sqlite:
+        url.file.parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url.synchronous)
+    if url.is_sqlite:
+        # Batch mode rebuilds tables: with foreign keys on, that would delete their children.
+        event.listen(engine, "connect", _sqlite_for_migrations)
+    with engine.connect() as connection:
+        if not url.is_sqlite:
+            connection.execute(text("SELECT pg_advisory_lock(7258)"))
+            connection.commit()
+        yield connection
+        connection.commit()
+        if url.is_sqlite and connection.execute(text("PRAGMA foreign_key_check")).first():
+            raise RuntimeError("The migration left references that lead nowhere.")
+    engine.dispose()
+
+
+async def schema_problem(database: Database) -> str | None:
+    """What is wrong with the schema, in a sentence with the remedy; None if it fits."""
+    script = ScriptDirectory.from_config(alembic_config())
+    head = script.get_current_head()
+    try:
+        async with database.system_reading() as tx:
+            found = await tx.execute(text("SELECT version_num FROM alembic_version"))
+            current: str | None = found.scalar()
+            oldest = await tx.execute(text("SELECT min_program FROM schema_requirements"))
+            needed = oldest.scalar()
+    except DatabaseError:
+        return "the database has no tables yet: run 'nexus migrate'"
+    if current == head:
+        return None
+    known = {revision.revision for revision in script.walk_revisions()}
+    if current in known:
+        return "the database is older than this program: run 'nexus migrate'"
+    if needed is not None and needed <= PROGRAM_GENERATION:
+        return None
+    return "the database is newer than this program: install the version that migrated it"
+
+
+PROGRAM_GENERATION = 1
+"""Rises when a schema change stops older programs from running; a migration names the oldest."""
+
+
+def _sqlite_for_migrations(connection: Any, _: object) -> None:
+    connection.execute("PRAGMA foreign_keys=OFF")
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA busy_timeout=30000")

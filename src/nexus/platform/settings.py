@@ -1,0 +1,135 @@
+"""Settings: read once at the start of a process, from the environment, `.env` and flags."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from typing_extensions import override
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+HOST_NAMES = {
+    "DATABASE_URL": ("database", "url"),
+    "PORT": ("http", "port"),
+}
+"""The names that hosting platforms set. Nexus's own names win over them."""
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DatabaseSettings(_Group):
+    url: SecretStr = Field(
+        SecretStr("sqlite:///var/nexus.db"),
+        description="sqlite:///path or postgresql://user:password@host/name (postgres:// as well).",
+    )
+    direct_url: SecretStr | None = Field(
+        None,
+        description="PostgreSQL without the pooler, for migrations; needed when `url` is a pooler.",
+    )
+    pooler: bool = Field(
+        False,
+        description="`url` is a transaction-mode pooler (PgBouncer): keep no prepared statements.",
+    )
+    pool_size: Annotated[int, Field(ge=1, le=200)] = Field(
+        10, description="Connections per engine on PostgreSQL; there are two engines."
+    )
+
+
+class HttpSettings(_Group):
+    host: str = Field("127.0.0.1", description="Address to listen on. Loopback unless you say so.")
+    port: Annotated[int, Field(ge=0, le=65535)] = Field(8700, description="Port to listen on.")
+    public_url: str | None = Field(
+        None, description="How browsers reach this server, such as https://nexus.example.com."
+    )
+    cors_origins: tuple[str, ...] = Field(
+        (), description="Origins of other sites whose pages may call the API, as a JSON list."
+    )
+    trusted_proxies: tuple[str, ...] = Field(
+        (), description="Addresses of proxies whose X-Forwarded-For is believed, as a JSON list."
+    )
+    max_body_bytes: Annotated[int, Field(ge=1024)] = Field(
+        1_048_576, description="Largest request body, in bytes, except for imports."
+    )
+    max_import_bytes: Annotated[int, Field(ge=1024)] = Field(
+        67_108_864, description="Largest file that POST /imports takes, in bytes."
+    )
+    requests_per_minute: Annotated[int, Field(ge=1)] = Field(
+        6000, description="Requests a minute per credential (per address without one)."
+    )
+
+
+class IdentitySettings(_Group):
+    anyone_creates_workspaces: bool = Field(
+        True, description="Any signed-in user may create a workspace."
+    )
+    session_days: Annotated[int, Field(ge=1, le=400)] = Field(
+        30, description="Days until a sign-in ends, counted from its last use."
+    )
+    invitation_days: Annotated[int, Field(ge=1, le=90)] = Field(
+        7, description="Days until an invitation expires."
+    )
+    sign_in_attempts: Annotated[int, Field(ge=1)] = Field(
+        10, description="Failed sign-ins per address and account in 15 minutes before a wait."
+    )
+
+
+class LogSettings(_Group):
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Lines below this level are dropped."
+    )
+    form: Literal["auto", "pretty", "json"] = Field(
+        "auto", description="auto: pretty in a terminal, JSON otherwise."
+    )
+
+
+class _HostNames(PydanticBaseSettingsSource):
+    @override
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        return None, field_name, False
+
+    @override
+    def __call__(self) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name, (group, field) in HOST_NAMES.items():
+            if value := os.environ.get(name):
+                found.setdefault(group, {})[field] = value
+        return found
+
+
+class Settings(BaseSettings):
+    """All settings. `NEXUS_HTTP__PORT=8800` sets `http.port`; flags win over the environment."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="NEXUS_",
+        env_nested_delimiter="__",
+        env_file=".env",
+        extra="ignore",
+        frozen=True,
+    )
+
+    database: DatabaseSettings = DatabaseSettings()
+    http: HttpSettings = HttpSettings()
+    identity: IdentitySettings = IdentitySettings()
+    log: LogSettings = LogSettings()
+    profile_path: Path | None = Field(
+        None, description="Where the command line keeps its profiles, instead of the user's folder."
+    )
+
+    @classmethod
+    @override
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, dotenv_settings, _HostNames(settings_cls)

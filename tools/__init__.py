@@ -1,0 +1,1 @@
+"""Programs for developing Nexus; nothing here is installed."""
