@@ -16,7 +16,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from nexus.entrypoints.credentials import Credentials
 from nexus.entrypoints.manifest import CONTROLLERS
-from nexus.platform.database import Database
+from nexus.features.imports import jobs as import_jobs
+from nexus.platform.database import Database, understand_url
 from nexus.platform.http.answers import (
     learn_query_parameters,
     provide_actor,
@@ -76,11 +77,18 @@ def create_litestar(database: Database, settings: Settings) -> Litestar:
     }
     api = Router(API, route_handlers=CONTROLLERS, dependencies=shared)
 
+    imports_woken = asyncio.Event()
+
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
-        writing = asyncio.create_task(_write_last_use(credentials))
+        behind = [
+            asyncio.create_task(_write_last_use(credentials)),
+            asyncio.create_task(import_jobs.run_forever(database, imports_woken)),
+        ]
         yield
-        writing.cancel()
+        for task in behind:
+            task.cancel()
+        await asyncio.gather(*behind, return_exceptions=True)
         await credentials.write_last_use()
         await database.close()
 
@@ -97,7 +105,7 @@ def create_litestar(database: Database, settings: Settings) -> Litestar:
                 requests_per_minute=http.requests_per_minute,
                 trusted_proxies=frozenset(http.trusted_proxies),
             ),
-            UnitOfWork(database, http.max_body_bytes),
+            UnitOfWork(database, http.max_body_bytes, http.max_import_bytes),
         ],
         before_request=refuse_unknown_parameters,
         exception_handlers={**EXCEPTION_HANDLERS, StoredAnswer: on_stored_answer},
@@ -105,7 +113,6 @@ def create_litestar(database: Database, settings: Settings) -> Litestar:
         openapi_config=None,
         lifespan=[lifespan],
         logging_config=None,
-        opt={"max_import_bytes": http.max_import_bytes},
     )
     learn_query_parameters(app)
     return app
@@ -160,3 +167,8 @@ async def _write_last_use(credentials: Credentials) -> None:
             await credentials.write_last_use()
         except SQLAlchemyError:
             log.warning("last_use.not_written", exc_info=True)
+
+
+def create_app_for_description() -> Nexus:
+    """The application on no database, for those who only read what it serves."""
+    return Nexus(Database(understand_url("sqlite:///nowhere.db")), Settings())

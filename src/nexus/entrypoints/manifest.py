@@ -3,6 +3,7 @@
 from nexus.features.comments.controller import CommentController
 from nexus.features.events.controller import ActivityController, EventController
 from nexus.features.identity.controller import MeController, SessionController
+from nexus.features.imports.controller import ImportController
 from nexus.features.keys.controller import KeyController
 from nexus.features.projects.controller import (
     ProjectController,
@@ -10,7 +11,12 @@ from nexus.features.projects.controller import (
     ProjectRepositoryController,
 )
 from nexus.features.repositories.controller import RepositoryController
-from nexus.features.tasks.controller import DependencyController, LabelController, TaskController
+from nexus.features.tasks.controller import (
+    DependencyController,
+    LabelController,
+    LinkController,
+    TaskController,
+)
 from nexus.features.workspaces.controller import (
     InvitationController,
     MembershipController,
@@ -21,6 +27,7 @@ from nexus.features.workspaces.controller import (
 CONTROLLERS = [
     TaskController,
     DependencyController,
+    LinkController,
     CommentController,
     ActivityController,
     LabelController,
@@ -32,6 +39,7 @@ CONTROLLERS = [
     InvitationController,
     WorkspaceController,
     MembershipController,
+    ImportController,
     KeyController,
     EventController,
     SessionController,

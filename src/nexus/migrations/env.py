@@ -1,16 +1,17 @@
 """Alembic's way in: runs migrations on the connection that `nexus migrate` hands over."""
 
 from alembic import context
-from sqlalchemy import Connection
+from sqlalchemy import JSON, Connection
 
 from nexus.features.comments import tables as _comments  # noqa: F401
 from nexus.features.identity import tables as _identity  # noqa: F401
+from nexus.features.imports import tables as _imports  # noqa: F401
 from nexus.features.keys import tables as _keys  # noqa: F401
 from nexus.features.projects import tables as _projects  # noqa: F401
 from nexus.features.repositories import tables as _repositories  # noqa: F401
 from nexus.features.tasks import tables as _tasks  # noqa: F401
 from nexus.features.workspaces import tables as _workspaces  # noqa: F401
-from nexus.platform.columns import Base
+from nexus.platform.columns import Base, Instant
 
 connection: Connection = context.config.attributes["connection"]
 
@@ -22,10 +23,18 @@ def include_object(_: object, name: str | None, type_: str, *__: object) -> bool
 
 def render_item(type_: str, item: object, _: object) -> str | bool:
     """Write our column types by their names in platform/columns.py."""
-    name = type(item).__name__
-    if type_ == "type" and name == "Instant":
+    if type_ != "type":
+        return False
+    if isinstance(item, Instant):
         return "Instant()"
+    if has_variants(item):
+        return "Json" if isinstance(item, JSON) else "ExactText"
     return False
+
+
+def has_variants(item: object) -> bool:
+    """Only Json and ExactText differ between the databases."""
+    return bool(getattr(item, "_variant_mapping", None))
 
 
 context.configure(

@@ -30,8 +30,14 @@ from nexus.features.tasks.dto import (
     priority_of,
 )
 from nexus.features.tasks.labelling import LabelService
+from nexus.features.tasks.linking import LinkService
 from nexus.features.tasks.service import TaskService
-from nexus.features.tasks.wiring import dependency_service, label_service, task_service
+from nexus.features.tasks.wiring import (
+    dependency_service,
+    label_service,
+    link_service,
+    task_service,
+)
 from nexus.platform.actor import Actor, ActorId
 from nexus.platform.errors import Invalid
 from nexus.platform.http.answers import (
@@ -211,31 +217,36 @@ class TaskController(Controller):
         updated = await tasks.set_acceptance(task, item_id, is_met=data.is_met, by=actor)
         return versioned(TaskOut.of(updated, actor.id))
 
+
+class LinkController(Controller):
+    path = "/tasks/{task:str}/links"
+    tags = ["Tasks"]
+    dependencies = {"links": Provide(link_service, sync_to_thread=False)}
+
     @post(
-        "/{task:str}/links",
         guards=[may("tasks:write")],
         operation_id="linkTask",
         summary="Relate a task to another one or to a page",
     )
     async def link(
-        self, task: TaskPath, data: LinkIn, tasks: TaskService, actor: Actor
+        self, task: TaskPath, data: LinkIn, links: LinkService, actor: Actor
     ) -> Response[TaskOut]:
-        linked = await tasks.link(
+        linked = await links.link(
             task, data.kind, task=data.task, url=data.url, title=data.title, by=actor
         )
         return versioned(TaskOut.of(linked, actor.id), status=201)
 
     @delete(
-        "/{task:str}/links/{link_id:uuid}",
+        "/{link_id:uuid}",
         status_code=HTTP_200_OK,
         guards=[may("tasks:write")],
         operation_id="unlinkTask",
         summary="Remove a link",
     )
     async def unlink(
-        self, task: TaskPath, link_id: UUID, tasks: TaskService, actor: Actor
+        self, task: TaskPath, link_id: UUID, links: LinkService, actor: Actor
     ) -> Response[TaskOut]:
-        unlinked = await tasks.unlink(task, link_id, by=actor)
+        unlinked = await links.unlink(task, link_id, by=actor)
         return versioned(TaskOut.of(unlinked, actor.id))
 
 

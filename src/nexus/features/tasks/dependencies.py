@@ -76,7 +76,7 @@ class TaskGraph:
         if place.parent:
             await self._edges.change_open_subtasks(place.parent.id, +1)
         if place.parent or place.dependencies:
-            await self._refresh_unlocks([finish(task.id)])
+            await self.refresh_unlocks([finish(task.id)])
 
     async def with_parent(self, task: Task, parent: str | None) -> Task:
         """The task below another one, or (None) on its own. Saves nothing."""
@@ -112,17 +112,17 @@ class TaskGraph:
         if not new.is_finished and new.parent_id:
             await self._edges.change_open_subtasks(new.parent_id, +1)
         left = [gate(old.parent_id)] if old.parent_id else []
-        await self._refresh_unlocks([finish(new.id), *left])
+        await self.refresh_unlocks([finish(new.id), *left])
 
     async def finished_or_reopened(self, task: Task) -> list[TaskBrief]:
         """Free, or hold up again, all that waits for the task; those that are ready now."""
         if not task.is_finished:
             await self._edges.task_reopened(task.id)
-            await self._refresh_unlocks([finish(task.id)])
+            await self.refresh_unlocks([finish(task.id)])
             return []
         freed = await self._edges.task_finished(task.id)
         if task.open_dependencies or task.open_subtasks:  # finished before what it waited for
-            await self._refresh_unlocks([finish(task.id)])
+            await self.refresh_unlocks([finish(task.id)])
         return freed
 
     async def check_dependency(self, task: Task, on: Task) -> None:
@@ -134,7 +134,7 @@ class TaskGraph:
         await self._edges.add([(task.id, on.id)], by=by.id, at=task.updated_at)
         if not on.is_finished:
             await self._edges.waits_for_more(task.id, +1)
-            await self._refresh_unlocks([finish(on.id)])
+            await self.refresh_unlocks([finish(on.id)])
 
     async def remove_dependency(self, task: Task, on: TaskBrief) -> list[TaskBrief]:
         """Take the edge away; the tasks that are ready now."""
@@ -142,10 +142,10 @@ class TaskGraph:
         if on.status.is_finished:
             return []
         freed = await self._edges.waits_for_more(task.id, -1)
-        await self._refresh_unlocks([finish(on.id)])
+        await self.refresh_unlocks([finish(on.id)])
         return freed
 
-    async def _refresh_unlocks(self, starts: Collection[Node]) -> None:
+    async def refresh_unlocks(self, starts: Collection[Node]) -> None:
         """Recompute what those unlock that the start moments wait for, and the start tasks."""
         above = await self._edges.needs_of(starts, live=True)
         concerned = [task_id for task_id, one in above.tasks.items() if one.is_open]

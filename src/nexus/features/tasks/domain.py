@@ -252,6 +252,23 @@ class TaskDraft:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ImportedTask:
+    """A task from elsewhere with its new id; parent and dependencies may be here already."""
+
+    id: TaskId
+    project: str
+    fields: TaskFields
+    status: TaskStatus
+    acceptance: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    complexity_auto: int | None = None
+    parent_id: TaskId | None = None
+    depends_on: tuple[TaskId, ...] = ()
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class TaskFilter:
     """Which tasks; every part that is given must hold. `ready_for` is who would take them."""
 

@@ -93,6 +93,13 @@ class TaskRepository:
         found = {ref: by_key.get(ref.key) if ref.key else by_id.get(ref.id) for ref in refs}  # pyright: ignore[reportArgumentType]
         return {ref: task for ref, task in found.items() if task}
 
+    async def list_by_ids(self, task_ids: Collection[TaskId]) -> dict[TaskId, Task]:
+        """Tasks by id, without what belongs to them, locked."""
+        found = await self.find_by_refs(
+            [TaskRef(text=str(task_id), id=task_id) for task_id in task_ids], lock=True
+        )
+        return {task.id: task for task in found.values()}
+
     async def list_keys(self, task_ids: Collection[UUID]) -> dict[UUID, str]:
         """Keys by id, of hidden tasks too: for sentences that must name them."""
         found = await self._tx.execute(

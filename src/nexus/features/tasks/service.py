@@ -14,6 +14,7 @@ from nexus.features.repositories.service import RepositoryService
 from nexus.features.tasks.dependencies import TaskGraph
 from nexus.features.tasks.domain import (
     AcceptanceItem,
+    ImportedTask,
     Task,
     TaskBrief,
     TaskDraft,
@@ -21,7 +22,6 @@ from nexus.features.tasks.domain import (
     TaskFields,
     TaskFilter,
     TaskId,
-    TaskLink,
     TaskRef,
     TaskSort,
     TaskStatus,
@@ -29,19 +29,19 @@ from nexus.features.tasks.domain import (
 from nexus.features.tasks.errors import (
     BornFinished,
     CustomTooLarge,
-    LinkNotFound,
-    LinkTarget,
     PositionNeighbour,
     RepositoryUnknown,
 )
 from nexus.features.tasks.events import (
     TaskCreated,
-    TaskLinkAdded,
-    TaskLinkRemoved,
     TaskMoved,
+    TasksImported,
     TaskStatusChanged,
     TaskUpdated,
 )
+from nexus.features.tasks.graph import finish, gate
+from nexus.features.tasks.intake import plan_intake
+from nexus.features.tasks.edges import EdgeRepository
 from nexus.features.tasks.labels import LabelRepository
 from nexus.features.tasks.ranks import rank_below, rank_between, rank_of_number
 from nexus.features.tasks.repository import TaskRepository
@@ -121,7 +121,7 @@ class TaskService:
         await self._tasks.add_assignees((task.id, one.id) for one in assignees)
         await self._graph.born(task, place, by=by)
         self._events.record(
-            TaskCreated(**_about(task), title=task.title, status=task.status), by=by
+            TaskCreated(**about(task), title=task.title, status=task.status), by=by
         )
         return task
 
@@ -182,7 +182,7 @@ class TaskService:
             await self._tasks.add_assignees((new.id, one.id) for one in new.assignees)
         if "parent" in changes:
             await self._graph.parent_changed(old, new)
-        self._events.record(TaskUpdated(**_about(new), changes=changes), by=by)
+        self._events.record(TaskUpdated(**about(new), changes=changes), by=by)
         return new
 
     async def set_status(
@@ -203,7 +203,7 @@ class TaskService:
             freed = await self._graph.finished_or_reopened(new)
         self._events.record(
             TaskStatusChanged(
-                **_about(new),
+                **about(new),
                 changes=changes_between(old, new, "status"),
                 became_ready=[task.key for task in freed],
                 by_cancelling=status is TaskStatus.CANCELLED,
@@ -227,7 +227,7 @@ class TaskService:
 
         moved = replace(task, rank=rank, version=task.version + 1, updated_at=now())
         await self._tasks.save(moved)
-        self._events.record(TaskMoved(**_about(moved)), by=by)
+        self._events.record(TaskMoved(**about(moved)), by=by)
         return moved
 
     async def set_acceptance(self, ref: str, item_id: UUID, *, is_met: bool, by: Actor) -> Task:
@@ -240,40 +240,7 @@ class TaskService:
             return old
 
         await self._tasks.save(new)
-        self._events.record(TaskUpdated(**_about(new), changes=_changes(old, new)), by=by)
-        return new
-
-    async def link(
-        self, ref: str, kind: str, *, task: str | None, url: str | None, title: str, by: Actor
-    ) -> Task:
-        """Relate a task to another one or to a page; this blocks nothing."""
-        if (task is None) == (url is None):
-            raise LinkTarget
-        old = await self._tasks.get(TaskRef.of(ref), lock=True)
-        other = (await self._tasks.get(TaskRef.of(task))).brief() if task else None
-        link = TaskLink(id=new_id(), kind=kind, task=other, url=url, title=tidy(title))
-        new = replace(
-            old, links=(*old.links, link), version=old.version + 1, updated_at=now()
-        )
-
-        await self._tasks.add_link(new, link)
-        await self._tasks.save(new)
-        self._events.record(TaskLinkAdded(**_about(new), link_id=link.id, kind=kind), by=by)
-        return new
-
-    async def unlink(self, ref: str, link_id: UUID, *, by: Actor) -> Task:
-        old = await self._tasks.get(TaskRef.of(ref), lock=True)
-        link = next((one for one in old.links if one.id == link_id), None)
-        if link is None:
-            raise LinkNotFound(key=old.key, id=link_id)
-        kept = tuple(one for one in old.links if one.id != link_id)
-        new = replace(old, links=kept, version=old.version + 1, updated_at=now())
-
-        await self._tasks.remove_link(link_id)
-        await self._tasks.save(new)
-        self._events.record(
-            TaskLinkRemoved(**_about(new), link_id=link_id, kind=link.kind), by=by
-        )
+        self._events.record(TaskUpdated(**about(new), changes=_changes(old, new)), by=by)
         return new
 
     async def _checked(self, fields: TaskFields) -> TaskFields:
@@ -293,12 +260,79 @@ class TaskService:
         return checked
 
 
+class TaskIntake:
+    """Takes in many tasks at once, for imports."""
+
+    def __init__(
+        self,
+        tasks: TaskRepository,
+        labels: LabelRepository,
+        edges: EdgeRepository,
+        graph: TaskGraph,
+        projects: ProjectService,
+        events: EventLog,
+    ) -> None:
+        self._tasks = tasks
+        self._labels = labels
+        self._edges = edges
+        self._graph = graph
+        self._projects = projects
+        self._events = events
+
+    async def add(
+        self, imported: Sequence[ImportedTask], *, import_id: UUID, by: Actor
+    ) -> list[tuple[TaskId, TaskId]]:
+        """Add tasks and what they wait for; the dependencies that would close a cycle.
+
+        Those are left out. The tasks are numbered in the order in which they come.
+        """
+        if not imported:
+            return []
+        await self._graph.lock()
+        new_ids = {task.id for task in imported}
+        pointed_at = {one for task in imported for one in (task.parent_id, *task.depends_on) if one}
+        present = await self._tasks.list_by_ids(pointed_at - new_ids)
+        walk = await self._edges.needs_of(
+            [moment(task_id) for task_id in present for moment in (gate, finish)]
+        )
+        plan = plan_intake(imported, present, walk.needs)
+        last_numbers = {
+            project: await self._projects.take_numbers(project, count)
+            for project, count in plan.counts.items()
+        }
+        tasks = plan.born(last_numbers, by=by, at=now())
+        labels = await self._labels.ensure({name for task in imported for name in task.labels})
+
+        await self._tasks.add(tasks)
+        await self._tasks.add_labels(
+            (task.id, label_id)
+            for task in imported
+            for label_id in {labels[folded(name)].id for name in task.labels}
+        )
+        if plan.dependencies:
+            await self._edges.add(plan.dependencies, by=by.id, at=now())
+        for parent_id, count in plan.more_open_subtasks.items():
+            await self._edges.change_open_subtasks(parent_id, count)
+        await self._graph.refresh_unlocks([finish(task.id) for task in tasks])
+        for project in last_numbers.values():
+            self._events.record(
+                TasksImported(
+                    import_id=import_id,
+                    project_id=project.id,
+                    tasks=plan.counts[project.key],
+                    dependencies=plan.dependency_counts[project.key],
+                ),
+                by=by,
+            )
+        return plan.refused
+
+
 def _check_version(task: Task, version: int | None) -> None:
     if version not in {None, task.version}:
         raise Stale(what="task", current=task.version, given=version)
 
 
-def _about(task: Task) -> dict[str, Any]:
+def about(task: Task) -> dict[str, Any]:
     return {"task_id": task.id, "project_id": task.project_id, "key": task.key}
 
 

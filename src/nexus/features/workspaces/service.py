@@ -77,7 +77,7 @@ class WorkspaceService:
         )
         await self._workspaces.add(workspace)
         members = MemberRepository(self._tx, workspace.id)
-        member = await _join(members, workspace.id, owner, Role.ADMIN, is_owner=True)
+        member = await join(members, workspace.id, owner, Role.ADMIN, is_owner=True)
 
         actor = _actor(member)
         self._events.record(
@@ -242,7 +242,7 @@ class InvitationService:
         user = await self._accepting_user(invitation, email, name, password, signed_in)
 
         members = MemberRepository(self._tx, invitation.workspace_id)
-        member = await _join(members, invitation.workspace_id, user, invitation.role)
+        member = await join(members, invitation.workspace_id, user, invitation.role)
         await self._invitations.save(replace(invitation, accepted_at=at))
 
         actor = _actor(member)
@@ -278,7 +278,7 @@ class InvitationService:
         return member is not None and member.removed_at is None
 
 
-async def _join(
+async def join(
     members: MemberRepository,
     workspace_id: WorkspaceId,
     user: User,

@@ -44,7 +44,7 @@ class AnswerWithheld(Conflict):
     )
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class StoredAnswer(Exception):
     """The request was answered before; not an error, but the end of this attempt."""
 

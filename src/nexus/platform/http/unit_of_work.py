@@ -39,9 +39,10 @@ class UnitOfWork(ASGIMiddleware):
     request again on fresh data.
     """
 
-    def __init__(self, database: Database, max_body_bytes: int) -> None:
+    def __init__(self, database: Database, max_body_bytes: int, max_upload_bytes: int) -> None:
         self._database = database
         self._max_body_bytes = max_body_bytes
+        self._max_upload_bytes = max_upload_bytes
 
     async def handle(
         self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp
@@ -72,7 +73,7 @@ class UnitOfWork(ASGIMiddleware):
     ) -> None:
         options = scope["route_handler"].opt
         headers = dict(scope["headers"])
-        limit = options.get("max_body_bytes", self._max_body_bytes)
+        limit = self._max_upload_bytes if options.get("upload") else self._max_body_bytes
         body = await bodies.read_body(receive, headers.get(b"content-length"), limit)
         if body and not options.get("upload"):
             bodies.check_json(body, headers.get(b"content-type", b"").decode("latin-1"))

@@ -1,0 +1,114 @@
+"""The command line `nexus`: user commands speak HTTP, operator commands run in this process."""
+
+from typing import Annotated, Any
+
+import typer
+
+from nexus.features.events.cli import list_events
+from nexus.features.identity.cli import login
+from nexus.features.imports.cli import import_file
+from nexus.features.keys.cli import app as key_commands
+from nexus.features.projects.cli import app as project_commands
+from nexus.features.tasks.cli import app as task_commands
+from nexus.features.tasks.cli import next_tasks
+from nexus.platform.cli import EXIT_CODES_HELP, fail, output, run
+
+app = typer.Typer(
+    name="nexus",
+    help="One shared backlog for people and AI coding agents.",
+    epilog=EXIT_CODES_HELP,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("next")(next_tasks)
+app.add_typer(task_commands)
+app.add_typer(project_commands)
+app.command("import")(import_file)
+app.command("events")(list_events)
+app.add_typer(key_commands)
+app.command("login")(login)
+
+
+@app.callback()
+def choose(
+    profile: Annotated[
+        str | None,
+        typer.Option(help="The profile to use, instead of the current one.", envvar="NEXUS_PROFILE"),
+    ] = None,
+) -> None:
+    """Options before the command."""
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on.")] = None,
+    database: Annotated[
+        str | None, typer.Option(help="sqlite:///path or postgresql://user:password@host/name")
+    ] = None,
+    migrating: Annotated[
+        bool, typer.Option("--migrate/--no-migrate", help="Bring the database up to date first.")
+    ] = False,
+) -> None:
+    """Serve the API. Settings come from the environment, .env and these flags.
+
+    \b
+    Examples:
+      nexus serve --migrate
+      nexus serve --host 0.0.0.0 --port 8800 --database postgresql://nexus@db/nexus
+    """
+    from nexus.entrypoints import serve as server  # noqa: PLC0415 - user commands stay quick
+
+    settings = _settings(host, port, database)
+    try:
+        server.serve(settings, migrating=migrating)
+    except server.CannotServe as error:
+        fail(str(error), 1)
+
+
+@app.command()
+def migrate(
+    database: Annotated[
+        str | None, typer.Option(help="sqlite:///path or postgresql://user:password@host/name")
+    ] = None,
+    revision: Annotated[
+        str, typer.Option(help="An older revision to go back to, or 'base'.")
+    ] = "head",
+) -> None:
+    """Bring the database's schema up to date."""
+    from nexus.entrypoints.serve import migrate_settings  # noqa: PLC0415
+
+    migrate_settings(_settings(None, None, database), revision)
+    output().print("The schema is up to date." if revision == "head" else f"At {revision}.")
+
+
+def _settings(host: str | None, port: int | None, database: str | None) -> Any:
+    from pydantic import ValidationError  # noqa: PLC0415
+
+    from nexus.platform.database import DatabaseUrlNotUnderstood, understand_url  # noqa: PLC0415
+    from nexus.platform.settings import Settings  # noqa: PLC0415
+
+    flags: dict[str, Any] = {}
+    if database:
+        flags["database"] = {"url": database}
+    if host or port is not None:
+        given = {"host": host, "port": port}
+        flags["http"] = {name: value for name, value in given.items() if value is not None}
+    try:
+        settings = Settings(**flags)
+        understand_url(settings.database.url.get_secret_value())
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()
+        )
+        fail(f"The settings are wrong: {wrong}. See docs/reference/settings.md.", 6)
+    except DatabaseUrlNotUnderstood as error:
+        fail(str(error), 6)
+    return settings
+
+
+def main() -> None:
+    run(app)
+

@@ -1,0 +1,114 @@
+"""`nexus serve`: the web server in this process, which owns its signals."""
+
+import asyncio
+import signal
+import socket
+import sys
+from typing import Any
+
+from granian.constants import Interfaces
+from granian.server.embed import Server
+
+from nexus.entrypoints.first_start import FirstStart, prepare
+from nexus.entrypoints.http import Nexus
+from nexus.platform.database import Database, understand_url
+from nexus.platform.logging import configure, logger
+from nexus.platform.migrating import migrate, schema_problem
+from nexus.platform.profiles import Profile, Profiles
+from nexus.platform.settings import Settings
+
+log = logger(__name__)
+
+
+class CannotServe(Exception):
+    """The server cannot start; the message says why and what to do."""
+
+
+def serve(settings: Settings, *, migrating: bool) -> None:
+    """Serve until SIGINT or SIGTERM. Raises CannotServe before a request is taken."""
+    configure(settings.log.level, settings.log.form)
+    asyncio.run(_serve(settings, migrating=migrating))
+
+
+def open_database(settings: Settings) -> Database:
+    url = understand_url(
+        settings.database.url.get_secret_value(), is_pooler=settings.database.pooler
+    )
+    return Database(url, pool_size=settings.database.pool_size)
+
+
+def migrate_settings(settings: Settings, revision: str = "head") -> None:
+    """Migrate over the direct URL where there is one: migrations need no pooler."""
+    direct = settings.database.direct_url or settings.database.url
+    migrate(understand_url(direct.get_secret_value()), revision)
+
+
+async def _serve(settings: Settings, *, migrating: bool) -> None:
+    http = settings.http
+    _check_port(http.host, http.port)
+    database = open_database(settings)
+    is_new_file = database.url.is_sqlite and not database.url.file.exists()
+    if migrating or is_new_file:
+        await asyncio.to_thread(migrate_settings, settings)
+    if problem := await schema_problem(database):
+        raise CannotServe(f"Nexus cannot run on this database: {problem}.")
+    first = await prepare(database)
+    if first:
+        _welcome(first, settings)
+
+    server = Server(
+        Nexus(database, settings),
+        address=http.host,
+        port=http.port,
+        interface=Interfaces.ASGI,
+        websockets=False,
+        log_enabled=False,
+    )
+    loop = asyncio.get_running_loop()
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(stop, server.stop)
+    log.info("server.started", url=_url(settings), database=database.dialect)
+    await server.serve()
+    log.info("server.stopped")
+
+
+def _check_port(host: str, port: int) -> None:
+    """Granian binds in a thread of its own, whose failure comes too late for a good sentence."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise CannotServe(
+                f"Port {port} on {host} is not to be had ({error.strerror}). "
+                "Is Nexus running already? Choose another one with --port or PORT."
+            ) from error
+
+
+def _url(settings: Settings) -> str:
+    http = settings.http
+    host = "127.0.0.1" if http.host in {"0.0.0.0", "::"} else http.host  # noqa: S104 - compared, not bound
+    return http.public_url or f"http://{host}:{http.port}"
+
+
+def _welcome(first: FirstStart, settings: Settings) -> None:
+    """Shown once, on standard output and not in the log, where secrets do not belong."""
+    url = _url(settings)
+    profiles = Profiles.load(settings.profile_path)
+    path = profiles.with_profile(Profile(name="default", url=url, key=first.key)).save()
+    lines: list[Any] = [
+        "",
+        "Welcome to Nexus. This is shown once; write it down:",
+        "",
+        f"  Sign in at  {url}",
+        f"  E-mail      {first.email}",
+        f"  Password    {first.password}",
+        f"  API key     {first.key}",
+        "",
+        f"The key stands in {path}, so 'nexus' commands work on this machine now.",
+        "Try: nexus next",
+        "",
+    ]
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()

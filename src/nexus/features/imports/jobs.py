@@ -1,0 +1,65 @@
+"""Carrying imports out behind the request that asked for them.
+
+The table is the queue: what a killed server left waiting is found again at its next start.
+"""
+
+import asyncio
+
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+
+from nexus.features.imports.domain import ImportId
+from nexus.features.imports.wiring import import_service
+from nexus.platform.actor import WorkspaceId
+from nexus.platform.database import Database
+from nexus.platform.errors import AppError
+from nexus.platform.logging import logger
+
+log = logger(__name__)
+
+POLL_S = 1.0
+BROKEN = "A fault of the server; its log says more under 'import.broken'. Nothing was written."
+
+
+async def run_waiting(database: Database) -> int:
+    """Carry out all imports that wait; how many there were."""
+    async with database.system_reading() as tx:
+        waiting = await import_service(tx).list_waiting()
+    for workspace_id, import_id in waiting:
+        await _run(database, workspace_id, import_id)
+    return len(waiting)
+
+
+async def run_forever(database: Database, woken: asyncio.Event) -> None:
+    """Run what waits whenever woken, and look for what another process left, now and then."""
+    while True:
+        try:
+            await run_waiting(database)
+        except (SQLAlchemyError, OSError):
+            log.warning("imports.database_failed", exc_info=True)
+        woken.clear()
+        try:
+            async with asyncio.timeout(POLL_S):
+                await woken.wait()
+        except TimeoutError:
+            continue
+
+
+async def _run(database: Database, workspace_id: WorkspaceId, import_id: ImportId) -> None:
+    try:
+        async with database.transaction(workspace_id) as tx:
+            await import_service(tx).run(import_id)
+    except AppError as why:
+        log.info("import.failed", import_id=str(import_id), why=str(why))
+        await _fail(database, workspace_id, import_id, str(why))
+    except (OperationalError, InterfaceError, OSError):
+        raise  # the database may be back soon, and the import still waits
+    except Exception:
+        log.exception("import.broken", import_id=str(import_id))
+        await _fail(database, workspace_id, import_id, BROKEN)
+
+
+async def _fail(
+    database: Database, workspace_id: WorkspaceId, import_id: ImportId, why: str
+) -> None:
+    async with database.transaction(workspace_id) as tx:
+        await import_service(tx).fail(import_id, why)

@@ -1,0 +1,91 @@
+"""API keys on the command line."""
+
+from typing import Annotated
+
+import typer
+
+from nexus.platform.cli import (
+    Cursor,
+    Json,
+    Limit,
+    client,
+    group,
+    output,
+    plain,
+    print_json,
+    print_more,
+    print_table,
+    since,
+)
+from nexus_client import models
+
+KeyId = Annotated[str, typer.Argument(metavar="ID", help="The key's id, as 'key list' shows it.")]
+
+app = group("key", "Make and revoke API keys.")
+
+
+@app.command("list")
+def list_keys(limit: Limit = 50, cursor: Cursor = None, as_json: Json = False) -> None:
+    """List your API keys; an admin sees everybody's."""
+    page = client().list_keys(limit=limit, cursor=cursor)
+    if as_json:
+        print_json(page)
+        return
+    print_table(
+        ["ID", "PREFIX", "NAME", "LAST USED", "EXPIRES"],
+        [
+            (
+                one.id,
+                one.prefix,
+                plain(one.name),
+                since(one.last_used_at) if one.last_used_at else "never",
+                one.expires_at or "never",
+            )
+            for one in page.items
+        ],
+        empty="There is no key. 'nexus key create NAME' makes one.",
+    )
+    print_more(page.next_cursor)
+
+
+@app.command("create")
+def create_key(
+    name: Annotated[str, typer.Argument(help="What the key is for.")],
+    scope: Annotated[
+        list[str] | None, typer.Option(help="Such as tasks:read (repeatable); all if not said.")
+    ] = None,
+    expires: Annotated[str | None, typer.Option(help="As 2027-01-01T00:00:00Z.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Make an API key for yourself. It is shown this once.
+
+    \b
+    Examples:
+      nexus key create "ci of the api repository" --scope tasks:read --scope tasks:write
+      nexus key create laptop --expires 2027-01-01T00:00:00Z
+    """
+    new = client().create_key(models.KeyIn(name=name, scopes=scope, expires_at=expires))
+    print_json(new) if as_json else _print_secret(new)
+
+
+@app.command("rotate")
+def rotate_key(
+    key: KeyId,
+    overlap: Annotated[int, typer.Option(min=0, help="Seconds that the old key stays good.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Replace a key of yours by a new one, which is shown this once."""
+    new = client().rotate_key(key, models.RotationIn(overlap_s=overlap))
+    print_json(new) if as_json else _print_secret(new)
+
+
+@app.command("revoke")
+def revoke_key(key: KeyId) -> None:
+    """Revoke a key at once."""
+    client().revoke_key(key)
+    output().print("The key is revoked.")
+
+
+def _print_secret(new: models.NewKeyOut) -> None:
+    output().print(new.secret)
+    typer.echo("Write it down: it is not shown again.", err=True)

@@ -1,0 +1,1 @@
+"""The history of the schema, for `nexus migrate`; ships with the program."""

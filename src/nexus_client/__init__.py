@@ -1,0 +1,1 @@
+"""A client of Nexus's REST API; `models` and `client` are generated from its description."""

@@ -1,0 +1,118 @@
+"""The hand-written part of the client: one request, its answer, and what can go wrong."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import httpx2 as httpx
+import msgspec
+
+T = TypeVar("T")
+
+TIMEOUT_S = 60.0
+
+
+class ServerNotReached(Exception):
+    """Nobody answers at the profile's URL; the message says what to look at."""
+
+
+@dataclass(kw_only=True, eq=False)
+class ApiError(Exception):
+    """A refusal by the server, as its problem+json told it."""
+
+    status: int
+    code: str
+    detail: str
+    details: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    request_id: str | None = None
+
+
+class Connection:
+    """One server and one key. `call` is what the generated methods are made of."""
+
+    def __init__(self, url: str, key: str | None, *, timeout_s: float = TIMEOUT_S) -> None:
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self.url = url.rstrip("/")
+        self._http = httpx.Client(base_url=self.url, headers=headers, timeout=timeout_s)
+
+    def close(self) -> None:
+        self._http.close()
+
+    def use_session(self, csrf_token: str, workspace_id: str | None = None) -> None:
+        """Act with the cookie of a sign-in, in one workspace where it is named."""
+        self._http.headers["X-CSRF-Token"] = csrf_token
+        if workspace_id:
+            self._http.headers["X-Nexus-Workspace"] = workspace_id
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        answer: type[T],
+        *,
+        query: Mapping[str, Any] | None = None,
+        body: Any = None,
+        content: bytes | None = None,
+        idempotency_key: str | None = None,
+        if_match: int | None = None,
+    ) -> T:
+        """Send a request and decode its answer. Raises ApiError or ServerNotReached."""
+        headers: dict[str, str] = {}
+        if body is not None:
+            content = msgspec.json.encode(body)
+            headers["Content-Type"] = "application/json"
+        elif content is not None:
+            headers["Content-Type"] = "application/octet-stream"
+        if idempotency_key:
+            headers["Idempotency-Key"] = idempotency_key
+        if if_match is not None:
+            headers["If-Match"] = f'"{if_match}"'
+        try:
+            response = self._http.request(
+                method, path, params=_query(query or {}), content=content, headers=headers
+            )
+        except httpx.TransportError as error:
+            raise ServerNotReached(
+                f"No answer from {self.url} ({error or type(error).__name__}). Is the server "
+                "running ('make run' or 'nexus serve')? 'nexus login' chooses another one."
+            ) from error
+        if response.status_code >= 400:
+            raise _api_error(response)
+        if answer is type(None):
+            return answer()
+        return msgspec.json.decode(response.content, type=answer)
+
+
+def segment(value: object) -> str:
+    """A value as one segment of a path, whatever is in it."""
+    return quote(str(value), safe="")
+
+
+def _query(query: Mapping[str, Any]) -> list[tuple[str, str]]:
+    pairs: list[tuple[str, str]] = []
+    for name, value in query.items():
+        match value:
+            case None:
+                continue
+            case bool():
+                pairs.append((name, "true" if value else "false"))
+            case list() | tuple():
+                pairs += [(name, str(one)) for one in value]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+            case _:
+                pairs.append((name, str(value)))
+    return pairs
+
+
+def _api_error(response: httpx.Response) -> ApiError:
+    try:
+        problem = msgspec.json.decode(response.content, type=dict[str, Any])
+    except msgspec.DecodeError:
+        problem = {}
+    return ApiError(
+        status=response.status_code,
+        code=str(problem.get("code", "unknown")),
+        detail=str(problem.get("detail", f"The server answered {response.status_code}.")),
+        details=problem.get("details", {}),
+        request_id=problem.get("request_id"),
+    )
