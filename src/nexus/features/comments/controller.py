@@ -5,7 +5,7 @@ from uuid import UUID
 
 from litestar import Controller, Request, Response, delete, get, patch, post
 from litestar.di import Provide
-from litestar.params import Parameter
+from litestar.params import PathParameter
 
 from nexus.features.comments.domain import CommentId
 from nexus.features.comments.dto import CommentIn, CommentOut, CommentPage
@@ -15,7 +15,7 @@ from nexus.platform.actor import Actor
 from nexus.platform.http.answers import CursorParameter, Limit, paged
 from nexus.platform.http.guards import may
 
-TaskPath = Annotated[str, Parameter(description="The task's key (API-42) or id.")]
+TaskPath = Annotated[str, PathParameter(description="The task's key (API-42) or id.")]
 
 
 class CommentController(Controller):

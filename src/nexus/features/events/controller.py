@@ -7,7 +7,7 @@ from uuid import UUID
 
 from litestar import Controller, Request, Response, get
 from litestar.di import Provide
-from litestar.params import Parameter
+from litestar.params import PathParameter, QueryParameter
 
 from nexus.features.events.domain import EventFilter
 from nexus.features.events.dto import EventOut, EventPage
@@ -39,11 +39,11 @@ class EventController(Controller):
         request: Request[Any, Any, Any],
         log: EventService,
         actor_id: Annotated[
-            UUID | None, Parameter(query="actor", required=False, description="Who did it.")
+            UUID | None, QueryParameter(name="actor", required=False, description="Who did it.")
         ] = None,
         name: Annotated[
             list[str] | None,
-            Parameter(
+            QueryParameter(
                 required=False,
                 max_items=50,
                 description="Any of these names; `task.*` stands for all that begin so.",
@@ -51,21 +51,21 @@ class EventController(Controller):
         ] = None,
         subject: Annotated[
             str | None,
-            Parameter(required=False, max_length=100, description="As `<noun>:<id>`."),
+            QueryParameter(required=False, max_length=100, description="As `<noun>:<id>`."),
         ] = None,
         task: Annotated[
             str | None,
-            Parameter(required=False, max_length=60, description="A task's key or id."),
+            QueryParameter(required=False, max_length=60, description="A task's key or id."),
         ] = None,
         since: Annotated[
-            datetime | None, Parameter(required=False, description="From this moment on.")
+            datetime | None, QueryParameter(required=False, description="From this moment on.")
         ] = None,
         until: Annotated[
-            datetime | None, Parameter(required=False, description="Before this moment.")
+            datetime | None, QueryParameter(required=False, description="Before this moment.")
         ] = None,
         after: Annotated[
             int | None,
-            Parameter(required=False, ge=0, le=2**31 - 1, description="Only later numbers."),
+            QueryParameter(required=False, ge=0, le=2**31 - 1, description="Only later numbers."),
         ] = None,
         sort: EventOrder = EventOrder.OLDEST,
         cursor: CursorParameter = None,
@@ -97,7 +97,7 @@ class ActivityController(Controller):
     )
     async def list_activity(
         self,
-        task: Annotated[str, Parameter(description="The task's key (API-42) or id.")],
+        task: Annotated[str, PathParameter(description="The task's key (API-42) or id.")],
         request: Request[Any, Any, Any],
         log: EventService,
         cursor: CursorParameter = None,

@@ -7,7 +7,7 @@ from uuid import UUID
 from litestar import Controller, Request, Response, delete, get, patch, post
 from litestar.datastructures import Cookie
 from litestar.di import Provide
-from litestar.params import Parameter
+from litestar.params import PathParameter
 from msgspec import UNSET
 
 from nexus.features.identity.domain import NewSession, SessionId
@@ -76,7 +76,7 @@ class SessionController(Controller):
     )
     async def revoke(
         self,
-        session_id: Annotated[str, Parameter(description="An id, or `current`.")],
+        session_id: Annotated[str, PathParameter(description="An id, or `current`.")],
         sessions: SessionService,
         caller: Caller,
     ) -> None:

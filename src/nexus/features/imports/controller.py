@@ -5,7 +5,7 @@ from uuid import UUID
 
 from litestar import Controller, Request, Response, get, post
 from litestar.di import Provide
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from nexus.features.imports.domain import ImportId
 from nexus.features.imports.dto import ImportOut, ImportPage
@@ -35,7 +35,7 @@ class ImportController(Controller):
         actor: Actor,
         source: Annotated[
             str | None,
-            Parameter(
+            QueryParameter(
                 required=False,
                 max_length=500,
                 description="Names where the file comes from; the same source again is the same "
@@ -43,11 +43,11 @@ class ImportController(Controller):
             ),
         ] = None,
         file_name: Annotated[
-            str, Parameter(required=False, max_length=200, description="For people to read.")
+            str, QueryParameter(required=False, max_length=200, description="For people to read.")
         ] = "tasks.json",
         project: Annotated[
             str | None,
-            Parameter(
+            QueryParameter(
                 required=False,
                 max_length=10,
                 description="Import everything into this project. Else each list gets its own.",

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from litestar import Controller, Request, Response, delete, get, patch, post, put
 from litestar.di import Provide
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 from litestar.status_codes import HTTP_204_NO_CONTENT
 
 from nexus.features.projects.dto import (
@@ -51,7 +51,7 @@ class ProjectController(Controller):
         self,
         request: Request[Any, Any, Any],
         projects: ProjectService,
-        archived: Annotated[bool, Parameter(description="The archived ones instead.")] = False,
+        archived: Annotated[bool, QueryParameter(description="The archived ones instead.")] = False,
         cursor: CursorParameter = None,
         limit: Limit = 50,
     ) -> Response[ProjectPage]:

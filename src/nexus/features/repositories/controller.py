@@ -5,7 +5,7 @@ from uuid import UUID
 
 from litestar import Controller, Request, Response, get, patch, post
 from litestar.di import Provide
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from nexus.features.repositories.domain import RepositoryId
 from nexus.features.repositories.dto import (
@@ -43,7 +43,7 @@ class RepositoryController(Controller):
         self,
         request: Request[Any, Any, Any],
         repositories: RepositoryService,
-        archived: Annotated[bool, Parameter(description="The archived ones instead.")] = False,
+        archived: Annotated[bool, QueryParameter(description="The archived ones instead.")] = False,
         cursor: CursorParameter = None,
         limit: Limit = 50,
     ) -> Response[RepositoryPage]:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from litestar import Controller, Request, Response, delete, get, patch, post
 from litestar.di import Provide
-from litestar.params import Parameter
+from litestar.params import PathParameter, QueryParameter
 from litestar.status_codes import HTTP_200_OK
 
 from nexus.features.tasks.dependencies import DependencyService
@@ -51,11 +51,11 @@ from nexus.platform.http.answers import (
 from nexus.platform.http.guards import may
 from nexus.platform.tokens import tokenise
 
-TaskPath = Annotated[str, Parameter(description="The task's key (API-42) or id.")]
+TaskPath = Annotated[str, PathParameter(description="The task's key (API-42) or id.")]
 
 
 def _many(description: str) -> Any:
-    return Parameter(required=False, description=description, max_items=50)
+    return QueryParameter(required=False, description=description, max_items=50)
 
 
 def task_filter(
@@ -64,34 +64,34 @@ def task_filter(
     priority: Annotated[list[PriorityWord] | None, _many("Any of these priorities.")] = None,
     project: Annotated[list[str] | None, _many("Any of these projects, by key.")] = None,
     label: Annotated[list[str] | None, _many("All of these labels.")] = None,
-    repository: Annotated[UUID | None, Parameter(required=False)] = None,
+    repository: Annotated[UUID | None, QueryParameter(required=False)] = None,
     assignee: Annotated[
         str | None,
-        Parameter(
+        QueryParameter(
             required=False, max_length=40, description="A member's or agent's id, `me` or `none`."
         ),
     ] = None,
     parent: Annotated[
         str | None,
-        Parameter(
+        QueryParameter(
             required=False,
             max_length=60,
             description="Subtasks of this task; `none` for tasks that are no subtasks.",
         ),
     ] = None,
     ready: Annotated[
-        bool, Parameter(description="Only what you could begin now.", required=False)
+        bool, QueryParameter(description="Only what you could begin now.", required=False)
     ] = False,
     q: Annotated[
         str | None,
-        Parameter(
+        QueryParameter(
             required=False,
             max_length=200,
             description="Words, or their beginnings, that all stand in the task.",
         ),
     ] = None,
     archived: Annotated[
-        bool, Parameter(description="The archived ones instead.", required=False)
+        bool, QueryParameter(description="The archived ones instead.", required=False)
     ] = False,
 ) -> TaskFilter:
     return TaskFilter(
@@ -128,7 +128,7 @@ class TaskController(Controller):
         which: TaskFilter,
         sort: Annotated[
             TaskSort,
-            Parameter(description="`next` is the order in which to take ready tasks."),
+            QueryParameter(description="`next` is the order in which to take ready tasks."),
         ] = TaskSort.NEWEST,
         cursor: CursorParameter = None,
         limit: Limit = 50,

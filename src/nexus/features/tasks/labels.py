@@ -30,7 +30,9 @@ class LabelRepository:
 
     async def ensure(self, names: Collection[str]) -> dict[str, Label]:
         """The labels with these names by their folded name; those that are new are made."""
-        wanted = {folded(name): tidy(name) for name in names}
+        wanted: dict[str, str] = {}
+        for name in names:
+            wanted.setdefault(folded(name), tidy(name))
         if not wanted:
             return {}
         known = await self._named(wanted)

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Protocol, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
 from litestar import Litestar, Request, Response
-from litestar.params import Parameter
+from litestar.params import HeaderParameter, QueryParameter
 from litestar.routes import HTTPRoute
 from msgspec import UnsetType
 
@@ -18,17 +18,17 @@ _ETAG = re.compile(r'^(?:W/)?"?(\d{1,9})"?$')
 
 IfMatch = Annotated[
     str | None,
-    Parameter(
-        header="If-Match",
+    HeaderParameter(
+        name="If-Match",
         required=False,
         max_length=20,
         description="The version you read, as the ETag said it; 412 if it has changed since.",
     ),
 ]
-Limit = Annotated[int, Parameter(ge=1, le=200, description="Items per page, at most 200.")]
+Limit = Annotated[int, QueryParameter(ge=1, le=200, description="Items per page, at most 200.")]
 CursorParameter = Annotated[
     str | None,
-    Parameter(
+    QueryParameter(
         max_length=1000, required=False, description="`next_cursor` of the page before."
     ),
 ]
