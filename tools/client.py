@@ -12,8 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from datamodel_code_generator import DataModelType, Formatter, InputFileType, LiteralType, generate
-from datamodel_code_generator.enums import OpenAPIScope
+from datamodel_code_generator import Formatter, InputFileType, LiteralType, generate
+from datamodel_code_generator.enums import DataModelType, OpenAPIScope
 from datamodel_code_generator.format import PythonVersion
 
 from nexus.entrypoints.http import create_app_for_description
@@ -113,7 +113,9 @@ def _method(path: str, method: str, operation: dict[str, Any]) -> str:
     name = re.sub(r"(?<!^)(?=[A-Z])", "_", operation["operationId"]).lower()
     parameters = operation.get("parameters", [])
     path_names = re.findall(r"{(\w+)}", path)
-    query = {_python(p["name"]): p for p in parameters if p["in"] == "query" and p["name"] != "workspace"}
+    query = {
+        _python(p["name"]): p for p in parameters if p["in"] == "query" and p["name"] != "workspace"
+    }
     headers = {p["name"].lower() for p in parameters if p["in"] == "header"}
     arguments = [f"{one}: object" for one in path_names]
     body = operation.get("requestBody", {}).get("content", {})

@@ -23,8 +23,12 @@ def main() -> None:
             config = alembic_config(connection)
             stamp = datetime.now(UTC).strftime("%Y_%m_%d_%H%M")
             config.set_main_option("file_template", f"{stamp}_%%(slug)s")
-            command.revision(config, name.replace("_", " ").capitalize(), autogenerate=True,
-                             rev_id=stamp.replace("_", ""))
+            command.revision(
+                config,
+                name.replace("_", " ").capitalize(),
+                autogenerate=True,
+                rev_id=stamp.replace("_", ""),
+            )
     print(f"Written to {Path(MIGRATIONS, 'versions')}. Read it before you commit it.")
 
 

@@ -70,7 +70,11 @@ class Connection:
             headers["If-Match"] = f'"{if_match}"'
         try:
             response = self._http.request(
-                method, path, params=_query(query or {}), content=content, headers=headers
+                method,
+                path,
+                params=httpx.QueryParams(tuple(_query(query or {}))),
+                content=content,
+                headers=headers,
             )
         except httpx.TransportError as error:
             raise ServerNotReached(

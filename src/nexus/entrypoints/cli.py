@@ -35,7 +35,9 @@ app.command("login")(login)
 def choose(
     profile: Annotated[
         str | None,
-        typer.Option(help="The profile to use, instead of the current one.", envvar="NEXUS_PROFILE"),
+        typer.Option(
+            help="The profile to use, instead of the current one.", envvar="NEXUS_PROFILE"
+        ),
     ] = None,
 ) -> None:
     """Options before the command."""
@@ -111,4 +113,3 @@ def _settings(host: str | None, port: int | None, database: str | None) -> Any:
 
 def main() -> None:
     run(app)
-

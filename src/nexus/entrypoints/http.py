@@ -1,7 +1,7 @@
 """The web process: create_app puts database, settings and controllers together."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from importlib.metadata import version as installed_version
@@ -80,7 +80,7 @@ def create_litestar(database: Database, settings: Settings) -> Litestar:
     imports_woken = asyncio.Event()
 
     @asynccontextmanager
-    async def lifespan(_: Litestar) -> AsyncIterator[None]:
+    async def lifespan(_: Litestar) -> AsyncGenerator[None]:
         behind = [
             asyncio.create_task(_write_last_use(credentials)),
             asyncio.create_task(import_jobs.run_forever(database, imports_woken)),

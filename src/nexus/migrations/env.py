@@ -1,27 +1,27 @@
 """Alembic's way in: runs migrations on the connection that `nexus migrate` hands over."""
 
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Literal
+
 from alembic import context
 from sqlalchemy import JSON, Connection
 
-from nexus.features.comments import tables as _comments  # noqa: F401
-from nexus.features.identity import tables as _identity  # noqa: F401
-from nexus.features.imports import tables as _imports  # noqa: F401
-from nexus.features.keys import tables as _keys  # noqa: F401
-from nexus.features.projects import tables as _projects  # noqa: F401
-from nexus.features.repositories import tables as _repositories  # noqa: F401
-from nexus.features.tasks import tables as _tasks  # noqa: F401
-from nexus.features.workspaces import tables as _workspaces  # noqa: F401
 from nexus.platform.columns import Base, Instant
+
+FEATURES = Path(__file__).parents[1] / "features"
+for tables in sorted(FEATURES.glob("*/tables.py")):
+    import_module(f"nexus.features.{tables.parent.name}.tables")  # so that the metadata knows them
 
 connection: Connection = context.config.attributes["connection"]
 
 
-def include_object(_: object, name: str | None, type_: str, *__: object) -> bool:
+def include_object(_: object, name: str | None, type_: str, *__: Any) -> bool:
     """Only our own tables: the job engine keeps its tables beside them."""
     return type_ != "table" or name in Base.metadata.tables
 
 
-def render_item(type_: str, item: object, _: object) -> str | bool:
+def render_item(type_: str, item: Any, _: object) -> str | Literal[False]:
     """Write our column types by their names in platform/columns.py."""
     if type_ != "type":
         return False

@@ -14,7 +14,6 @@ from nexus.platform.actor import (
 )
 from nexus.platform.rows import ActorRow
 
-
 JOINED = "who_"
 """The prefix of an actor's columns beside those of another table."""
 

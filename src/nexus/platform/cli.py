@@ -20,7 +20,19 @@ from nexus.platform.profiles import Profile, Profiles, ProfilesUnreadable
 from nexus_client.client import NexusClient
 from nexus_client.connection import ApiError, ServerNotReached
 
-EXIT_CODES = {400: 6, 401: 3, 403: 3, 404: 4, 409: 5, 412: 5, 413: 6, 415: 6, 422: 6, 429: 7, 503: 7}
+EXIT_CODES = {
+    400: 6,
+    401: 3,
+    403: 3,
+    404: 4,
+    409: 5,
+    412: 5,
+    413: 6,
+    415: 6,
+    422: 6,
+    429: 7,
+    503: 7,
+}
 """Exit code by HTTP status; anything else is 1. A usage error is 2, as everywhere."""
 
 EXIT_CODES_HELP = (

@@ -2,8 +2,6 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
-
-from typing_extensions import override
 from uuid import UUID
 
 from sqlalchemy import (
@@ -18,6 +16,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator, TypeEngine
+from typing_extensions import override
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)

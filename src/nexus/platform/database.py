@@ -1,8 +1,8 @@
-"""The only ways to the database: a transaction, a reading, or the system's own, of one workspace."""
+"""The only ways to the database: transactions and readings of one workspace, or of the system."""
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -242,7 +242,7 @@ class Database:
         *,
         viewer: ActorId | None = None,
         request_id: str | None = None,
-    ) -> AsyncIterator[Transaction]:
+    ) -> AsyncGenerator[Transaction]:
         """Commit on leaving, events last; roll back on any exception, keeping only refusals."""
         refused = EventLog()
         try:
@@ -265,7 +265,7 @@ class Database:
     @asynccontextmanager
     async def reading(
         self, workspace_id: WorkspaceId | None, *, viewer: ActorId | None = None
-    ) -> AsyncIterator[Transaction]:
+    ) -> AsyncGenerator[Transaction]:
         """Statements that only read, each seeing what is committed when it runs."""
         async with AsyncExitStack() as stack:
 

@@ -11,16 +11,26 @@ Text = Annotated[str, Meta(pattern="^[^\\x00]*$", max_length=100_000)]
 NO_NUL = "^[^\\x00]*$"
 
 Line = Annotated[
-    str, Meta(pattern="^[^\\x00-\\x1f\\x7f]*[^\\s\\x00-\\x1f\\x7f][^\\x00-\\x1f\\x7f]*$", max_length=500)
+    str,
+    Meta(
+        pattern="^[^\\x00-\\x1f\\x7f]*[^\\s\\x00-\\x1f\\x7f][^\\x00-\\x1f\\x7f]*$", max_length=500
+    ),
 ]
 """One line with something to read on it."""
 
 Name = Annotated[
-    str, Meta(pattern="^[^\\x00-\\x1f\\x7f]*[^\\s\\x00-\\x1f\\x7f][^\\x00-\\x1f\\x7f]*$", max_length=100)
+    str,
+    Meta(
+        pattern="^[^\\x00-\\x1f\\x7f]*[^\\s\\x00-\\x1f\\x7f][^\\x00-\\x1f\\x7f]*$", max_length=100
+    ),
 ]
 
 Email = Annotated[
-    str, Meta(pattern="^[^@\\s\\x00-\\x1f\\x7f]+@[^@\\s\\x00-\\x1f\\x7f]+\\.[^@\\s\\x00-\\x1f\\x7f]+$", max_length=254)
+    str,
+    Meta(
+        pattern="^[^@\\s\\x00-\\x1f\\x7f]+@[^@\\s\\x00-\\x1f\\x7f]+\\.[^@\\s\\x00-\\x1f\\x7f]+$",
+        max_length=254,
+    ),
 ]
 
 Password = Annotated[str, Meta(min_length=10, max_length=1000, pattern="^[^\\x00]*$")]

@@ -1,4 +1,4 @@
-"""Orders of a list that a cursor can go on in: columns, directions, and the rows after a given one."""
+"""Orders of a list that a cursor can go on in: columns, directions, the rows after one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """The schema's version: bringing a database up to date, and refusing one that does not fit."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ def alembic_config(connection: Connection | None = None) -> Config:
 
 
 @contextmanager
-def migrating_connection(url: DatabaseUrl) -> Iterator[Connection]:
+def migrating_connection(url: DatabaseUrl) -> Generator[Connection]:
     """A synchronous connection that may change tables; on PostgreSQL one migrates at a time."""
     if url.is_sqlite:
         url.file.parent.mkdir(parents=True, exist_ok=True)

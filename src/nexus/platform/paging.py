@@ -33,7 +33,9 @@ class Page(Generic[T]):
         return Page(items=[make(item) for item in self.items], next_cursor=self.next_cursor)
 
 
-def page_of(items: Sequence[T], limit: int, order: str, key: Callable[[T], Sequence[Any]]) -> Page[T]:
+def page_of(
+    items: Sequence[T], limit: int, order: str, key: Callable[[T], Sequence[Any]]
+) -> Page[T]:
     """A page from one item more than it holds, which says whether there is a next one.
 
     `key` gives the values that the list is ordered by, for the cursor.

@@ -4,14 +4,13 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from typing_extensions import override
-
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
+from typing_extensions import override
 
 HOST_NAMES = {
     "DATABASE_URL": ("database", "url"),
@@ -26,66 +25,74 @@ class _Group(BaseModel):
 
 class DatabaseSettings(_Group):
     url: SecretStr = Field(
-        SecretStr("sqlite:///var/nexus.db"),
+        default=SecretStr("sqlite:///var/nexus.db"),
         description="sqlite:///path or postgresql://user:password@host/name (postgres:// as well).",
     )
     direct_url: SecretStr | None = Field(
-        None,
+        default=None,
         description="PostgreSQL without the pooler, for migrations; needed when `url` is a pooler.",
     )
     pooler: bool = Field(
-        False,
+        default=False,
         description="`url` is a transaction-mode pooler (PgBouncer): keep no prepared statements.",
     )
     pool_size: Annotated[int, Field(ge=1, le=200)] = Field(
-        10, description="Connections per engine on PostgreSQL; there are two engines."
+        default=10, description="Connections per engine on PostgreSQL; there are two engines."
     )
 
 
 class HttpSettings(_Group):
-    host: str = Field("127.0.0.1", description="Address to listen on. Loopback unless you say so.")
-    port: Annotated[int, Field(ge=0, le=65535)] = Field(8700, description="Port to listen on.")
+    host: str = Field(
+        default="127.0.0.1", description="Address to listen on. Loopback unless you say so."
+    )
+    port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        default=8700, description="Port to listen on."
+    )
     public_url: str | None = Field(
-        None, description="How browsers reach this server, such as https://nexus.example.com."
+        default=None,
+        description="How browsers reach this server, such as https://nexus.example.com.",
     )
     cors_origins: tuple[str, ...] = Field(
-        (), description="Origins of other sites whose pages may call the API, as a JSON list."
+        default=(),
+        description="Origins of other sites whose pages may call the API, as a JSON list.",
     )
     trusted_proxies: tuple[str, ...] = Field(
-        (), description="Addresses of proxies whose X-Forwarded-For is believed, as a JSON list."
+        default=(),
+        description="Addresses of proxies whose X-Forwarded-For is believed, as a JSON list.",
     )
     max_body_bytes: Annotated[int, Field(ge=1024)] = Field(
-        1_048_576, description="Largest request body, in bytes, except for imports."
+        default=1_048_576, description="Largest request body, in bytes, except for imports."
     )
     max_import_bytes: Annotated[int, Field(ge=1024)] = Field(
-        67_108_864, description="Largest file that POST /imports takes, in bytes."
+        default=67_108_864, description="Largest file that POST /imports takes, in bytes."
     )
     requests_per_minute: Annotated[int, Field(ge=1)] = Field(
-        6000, description="Requests a minute per credential (per address without one)."
+        default=6000, description="Requests a minute per credential (per address without one)."
     )
 
 
 class IdentitySettings(_Group):
     anyone_creates_workspaces: bool = Field(
-        True, description="Any signed-in user may create a workspace."
+        default=True, description="Any signed-in user may create a workspace."
     )
     session_days: Annotated[int, Field(ge=1, le=400)] = Field(
-        30, description="Days until a sign-in ends, counted from its last use."
+        default=30, description="Days until a sign-in ends, counted from its last use."
     )
     invitation_days: Annotated[int, Field(ge=1, le=90)] = Field(
-        7, description="Days until an invitation expires."
+        default=7, description="Days until an invitation expires."
     )
     sign_in_attempts: Annotated[int, Field(ge=1)] = Field(
-        10, description="Failed sign-ins per address and account in 15 minutes before a wait."
+        default=10,
+        description="Failed sign-ins per address and account in 15 minutes before a wait.",
     )
 
 
 class LogSettings(_Group):
     level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="Lines below this level are dropped."
+        default="info", description="Lines below this level are dropped."
     )
     form: Literal["auto", "pretty", "json"] = Field(
-        "auto", description="auto: pretty in a terminal, JSON otherwise."
+        default="auto", description="auto: pretty in a terminal, JSON otherwise."
     )
 
 
@@ -119,7 +126,8 @@ class Settings(BaseSettings):
     identity: IdentitySettings = IdentitySettings()
     log: LogSettings = LogSettings()
     profile_path: Path | None = Field(
-        None, description="Where the command line keeps its profiles, instead of the user's folder."
+        default=None,
+        description="Where the command line keeps its profiles, instead of the user's folder.",
     )
 
     @classmethod

@@ -8,14 +8,13 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-from typing_extensions import override
-
 from sqlalchemy import URL, Pool, event, pool
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.util.concurrency import await_
+from typing_extensions import override
 
 BUSY_TIMEOUT_MS = 10_000
 

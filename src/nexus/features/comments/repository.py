@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, delete, insert, select, update
+from sqlalchemy import Row, delete, insert, select, update
 
 from nexus.features.comments.domain import Author, Comment, CommentId
 from nexus.features.comments.errors import CommentNotFound
@@ -55,12 +55,8 @@ class CommentRepository:
     async def save(self, comment: Comment) -> None:
         await self._tx.execute(
             update(CommentRow)
-            .where(
-                CommentRow.workspace_id == self._tx.workspace_id, CommentRow.id == comment.id
-            )
-            .values(
-                body=comment.body, edited_at=comment.edited_at, removed_at=comment.removed_at
-            )
+            .where(CommentRow.workspace_id == self._tx.workspace_id, CommentRow.id == comment.id)
+            .values(body=comment.body, edited_at=comment.edited_at, removed_at=comment.removed_at)
         )
 
     async def list_actors(self, handles: Collection[str]) -> Sequence[ActorId]:
@@ -95,7 +91,9 @@ class CommentRepository:
             MentionRow.workspace_id == self._tx.workspace_id,
             MentionRow.comment_id == comment_id,
         )
-        gone = await self._tx.execute(delete(MentionRow).where(*mine).returning(MentionRow.actor_id))
+        gone = await self._tx.execute(
+            delete(MentionRow).where(*mine).returning(MentionRow.actor_id)
+        )
         before = set(gone.scalars())
         await self.add_mentions(comment_id, actor_ids)
         return [actor_id for actor_id in actor_ids if actor_id not in before]
@@ -114,13 +112,11 @@ class CommentRepository:
                 ],
             )
 
-    def _comments(self, task_id: TaskId) -> Select[Any]:
+    def _comments(self, task_id: TaskId) -> Any:
         return (
             select(CommentRow, ActorRow.name.label("author_name"), ActorRow.handle)
             .join(ActorRow, ActorRow.id == CommentRow.author_id)
-            .where(
-                CommentRow.workspace_id == self._tx.workspace_id, CommentRow.task_id == task_id
-            )
+            .where(CommentRow.workspace_id == self._tx.workspace_id, CommentRow.task_id == task_id)
         )
 
 

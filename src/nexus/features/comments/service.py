@@ -46,9 +46,7 @@ class CommentService:
         )
         return comment
 
-    async def list_comments(
-        self, task_ref: str, cursor: str | None, limit: int
-    ) -> Page[Comment]:
+    async def list_comments(self, task_ref: str, cursor: str | None, limit: int) -> Page[Comment]:
         task = await self._tasks.brief(task_ref)
         return await self._comments.list_page(task.id, cursor, limit)
 

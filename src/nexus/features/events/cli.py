@@ -22,7 +22,9 @@ def list_events(
         list[str] | None, typer.Option(help="Such as task.created or 'task.*' (repeatable).")
     ] = None,
     actor: Annotated[str | None, typer.Option(help="By this member or agent (id).")] = None,
-    since: Annotated[str | None, typer.Option(help="From then on, as 2026-12-01T00:00:00Z.")] = None,
+    since: Annotated[
+        str | None, typer.Option(help="From then on, as 2026-12-01T00:00:00Z.")
+    ] = None,
     until: Annotated[str | None, typer.Option(help="Before then.")] = None,
     after: Annotated[int | None, typer.Option(min=0, help="Only later numbers.")] = None,
     oldest: Annotated[bool, typer.Option("--oldest", help="The oldest first.")] = False,
@@ -71,7 +73,8 @@ def list_events(
 
 def _about(payload: dict[str, Any], subject: str) -> str:
     parts = [str(payload.get("key") or payload.get("title") or subject)]
-    for field, (old, new) in (payload.get("changes") or {}).items():
+    changes: dict[str, tuple[object, object]] = payload.get("changes") or {}
+    for field, (old, new) in changes.items():
         parts.append(f"{field}: {_short(old)} -> {_short(new)}")
     if freed := payload.get("became_ready"):
         parts.append(f"ready now: {', '.join(freed)}")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Row, Select, or_, select
+from sqlalchemy import Row, or_, select
 
 from nexus.features.events.domain import EventActor, EventFilter, PastEvent
 from nexus.platform.actor import ActorKind
@@ -29,7 +29,7 @@ class EventRepository:
         found = await self._tx.execute(query.order_by(by).limit(limit + 1))
         return page_of([_event(row) for row in found], limit, order, lambda e: (e.seq,))
 
-    def _events(self) -> Select[Any]:
+    def _events(self) -> Any:
         return (
             select(EventRow, ActorRow.kind.label("actor_kind"), ActorRow.name.label("actor_name"))
             .outerjoin(ActorRow, ActorRow.id == EventRow.actor_id)

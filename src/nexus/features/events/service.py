@@ -21,9 +21,7 @@ class EventService:
             which = replace(which, task_id=(await self._tasks.brief(task_ref)).id)
         return await self._events.list_page(which, cursor, limit)
 
-    async def list_activity(
-        self, task_ref: str, cursor: str | None, limit: int
-    ) -> Page[PastEvent]:
+    async def list_activity(self, task_ref: str, cursor: str | None, limit: int) -> Page[PastEvent]:
         """What happened to a task, newest first."""
         which = EventFilter(is_newest_first=True)
         return await self.list_events(which, task_ref, cursor, limit)

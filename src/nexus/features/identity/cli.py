@@ -39,8 +39,8 @@ def login(
 
 
 def _new_key(url: str, email: str | None, workspace: str | None) -> str:
-    email = email or typer.prompt("E-mail")
-    password = typer.prompt("Password", hide_input=True)
+    email = email or str(typer.prompt("E-mail"))
+    password = str(typer.prompt("Password", hide_input=True))
     api = NexusClient(url, None)
     signed_in = api.sign_in(models.SignInIn(email=email, password=password))
     api.use_session(signed_in.csrf_token)
@@ -53,9 +53,7 @@ def _new_key(url: str, email: str | None, workspace: str | None) -> str:
 
 def _chosen(found: list[models.MembershipOut], wanted: str | None) -> models.MembershipOut:
     fitting = [
-        one
-        for one in found
-        if wanted is None or wanted in {one.workspace_id, one.workspace_name}
+        one for one in found if wanted is None or wanted in {one.workspace_id, one.workspace_name}
     ]
     if len(fitting) != 1:
         names = ", ".join(one.workspace_name for one in found) or "none"

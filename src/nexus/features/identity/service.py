@@ -29,7 +29,9 @@ _LAST_USE_MATTERS_AFTER = timedelta(minutes=1)
 class UserService:
     """Accounts. `reading` sees users before the write lock is taken: hashing takes its time."""
 
-    def __init__(self, users: UserRepository, sessions: SessionRepository, events: EventLog) -> None:
+    def __init__(
+        self, users: UserRepository, sessions: SessionRepository, events: EventLog
+    ) -> None:
         self._users = users
         self._sessions = sessions
         self._events = events

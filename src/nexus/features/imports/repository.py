@@ -125,9 +125,7 @@ class ImportRepository:
                 TaskSourceRow.workspace_id == self._tx.workspace_id, TaskSourceRow.source == source
             )
         )
-        return {
-            (row.list, row.external_id): (TaskId(row.task_id), row.project) for row in found
-        }
+        return {(row.list, row.external_id): (TaskId(row.task_id), row.project) for row in found}
 
     async def add_sources(self, rows: Sequence[dict[str, Any]]) -> None:
         if rows:

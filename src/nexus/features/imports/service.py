@@ -295,4 +295,3 @@ def _list_report(
         dependencies=sum(len(task.depends_on) for task, _ in mine)
         - sum(task_id in ids for task_id, _ in refused),
     )
-

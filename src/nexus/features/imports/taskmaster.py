@@ -86,7 +86,9 @@ def parse(content: bytes) -> ParsedBacklog:
 
 def _tags(content: bytes) -> list[tuple[str, list[msgspec.Raw]]]:
     try:
-        root = msgspec.json.decode(content.removeprefix(b"\xef\xbb\xbf"), type=dict[str, msgspec.Raw])
+        root = msgspec.json.decode(
+            content.removeprefix(b"\xef\xbb\xbf"), type=dict[str, msgspec.Raw]
+        )
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise FileNotUnderstood(why=f"it is not a JSON object ({error}).") from error
     tagged: list[tuple[str, list[msgspec.Raw]]] = []
@@ -132,9 +134,7 @@ def _records(tag: str, raw_tasks: Sequence[msgspec.Raw], notes: list[Note]) -> l
         own_id = _id_text(values.get("id")) or f"?{position}"
         task_id = unique(own_id)
         found.append(
-            _Record(
-                id=task_id, own_id=own_id, parent=None, values=values, original=_text_of(raw)
-            )
+            _Record(id=task_id, own_id=own_id, parent=None, values=values, original=_text_of(raw))
         )
         for sub_position, sub in enumerate(_subtasks(raw), start=1):
             sub_values = _object(sub, f"{tag}/{task_id}.{sub_position}")
@@ -206,7 +206,7 @@ def _task(tag: str, record: _Record, notes: list[Note]) -> ParsedTask:
 def _status(value: Any, note: Any) -> TaskStatus:
     word = str(value or "pending").strip().lower()
     if word == "blocked":
-        return TaskStatus.DEFERRED  # todo if it waits for something; see _unblocked
+        return TaskStatus.DEFERRED  # or open, if it waits for something: see _unblocked
     if word not in STATUSES:
         note("unknown_status", f"Its status {word!r} is not known; it is in the backlog.")
         return TaskStatus.BACKLOG
@@ -230,7 +230,7 @@ def _with_dependencies(
     ids = {record.id for record in records}
     complete: list[ParsedTask] = []
     for record, task in zip(records, tasks, strict=True):
-        wanted = record.values.get("dependencies") or []
+        wanted: Any = record.values.get("dependencies") or []
         found: dict[str, None] = {}
         for value in wanted if isinstance(wanted, list) else [wanted]:  # pyright: ignore[reportUnknownVariableType]
             target, problem = _resolved(value, record, ids)
@@ -257,8 +257,10 @@ def _resolved(
         if isinstance(value, str) and text in ids:
             return sibling, (
                 "ambiguous_dependency",
-                f"Its dependency {text!r} could be task {text} or its sibling {sibling}; "
-                "it was read as the sibling, as Task Master's 'next' reads it.",
+                (
+                    f"Its dependency {text!r} could be task {text} or its sibling {sibling}; "
+                    "it was read as the sibling, as Task Master's 'next' reads it."
+                ),
             )
         return sibling, None
     if text in ids:

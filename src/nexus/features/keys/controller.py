@@ -45,9 +45,7 @@ class KeyController(Controller):
         summary="Create an API key for yourself",
     )
     async def create(self, data: KeyIn, keys: KeyService, actor: Actor) -> NewKeyOut:
-        new = await keys.create(
-            data.name, scopes=data.scopes, expires_at=data.expires_at, by=actor
-        )
+        new = await keys.create(data.name, scopes=data.scopes, expires_at=data.expires_at, by=actor)
         return NewKeyOut.of(new)
 
     @get(

@@ -108,9 +108,7 @@ class KeyLookup:
         if not matches(parts[1], key.secret_digest):
             return KeyFound(key=key, actor=None, refusal="there is no such key")
         if refusal or not is_there:
-            return KeyFound(
-                key=key, actor=actor, refusal=refusal or "its owner left the workspace"
-            )
+            return KeyFound(key=key, actor=actor, refusal=refusal or "its owner left the workspace")
         self._last_use.note(key.id, at)
         return KeyFound(key=key, actor=actor, refusal=None)
 

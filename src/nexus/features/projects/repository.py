@@ -71,9 +71,7 @@ class ProjectRepository:
         del values["last_number"]  # a counter, changed by take_numbers alone
         await self._tx.execute(
             update(ProjectRow)
-            .where(
-                ProjectRow.workspace_id == self._tx.workspace_id, ProjectRow.id == project.id
-            )
+            .where(ProjectRow.workspace_id == self._tx.workspace_id, ProjectRow.id == project.id)
             .values(values)
         )
 

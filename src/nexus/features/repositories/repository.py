@@ -63,9 +63,7 @@ class RepositoryRepository:
             RepositoryRow.id == repository.id,
         )
         try:
-            await self._tx.execute(
-                update(RepositoryRow).where(*mine).values(_columns(repository))
-            )
+            await self._tx.execute(update(RepositoryRow).where(*mine).values(_columns(repository)))
         except IntegrityError as error:
             raise RepositoryTaken(name=repository.name) from error
 

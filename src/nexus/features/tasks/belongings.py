@@ -48,9 +48,7 @@ def _belongings(task_ids: Collection[TaskId], tx: Transaction) -> Any:
 
     def rows(what: str, table: Any, task_id: Any, *columns: Any) -> Any:
         texts = [*columns[2:], *[_NO_TEXT] * (7 - len(columns))]
-        labelled = [
-            column.label(name) for name, column in zip("abcde", texts, strict=True)
-        ]
+        labelled = [column.label(name) for name, column in zip("abcde", texts, strict=True)]
         return select(
             literal(what).label("what"),
             task_id.label("task_id"),

@@ -32,9 +32,13 @@ app = group("task", "Look at tasks and change them.")
 
 @app.command("list")
 def list_tasks(
-    status: Annotated[list[str] | None, typer.Option("--status", "-s", help="In this status.")] = None,
+    status: Annotated[
+        list[str] | None, typer.Option("--status", "-s", help="In this status.")
+    ] = None,
     project: Project = None,
-    label: Annotated[list[str] | None, typer.Option("--label", "-l", help="With this label.")] = None,
+    label: Annotated[
+        list[str] | None, typer.Option("--label", "-l", help="With this label.")
+    ] = None,
     priority: Annotated[list[str] | None, typer.Option(help="Of this priority.")] = None,
     assignee: Annotated[str | None, typer.Option(help="An id, 'me' or 'none'.")] = None,
     parent: Annotated[str | None, typer.Option(help="Subtasks of this task, or 'none'.")] = None,
@@ -132,7 +136,8 @@ def create_task(
         list[str] | None, typer.Option("--depends-on", help="A task to wait for (repeatable).")
     ] = None,
     accept: Annotated[
-        list[str] | None, typer.Option("--accept", help="What must be true in the end (repeatable).")
+        list[str] | None,
+        typer.Option("--accept", help="What must be true in the end (repeatable)."),
     ] = None,
     assignee: Annotated[list[str] | None, typer.Option(help="A member's id (repeatable).")] = None,
     due: Annotated[str | None, typer.Option(help="As 2026-12-31.")] = None,
@@ -172,7 +177,8 @@ def update_task(
     ] = None,
     priority: Annotated[str | None, typer.Option(help="critical high medium low none")] = None,
     label: Annotated[
-        list[str] | None, typer.Option("--label", "-l", help="These labels instead of the old ones.")
+        list[str] | None,
+        typer.Option("--label", "-l", help="These labels instead of the old ones."),
     ] = None,
     parent: Annotated[str | None, typer.Option(help="The new parent, or 'none'.")] = None,
     assignee: Annotated[
@@ -352,7 +358,8 @@ def _print_briefs(heading: str, tasks: list[models.TaskBriefOut]) -> None:
 
 
 def _print_freed(activity: models.EventPage) -> None:
-    freed = activity.items[0].payload.get("became_ready", []) if activity.items else []
+    payload = activity.items[0].payload if activity.items else {}
+    freed: list[str] = payload.get("became_ready", [])
     if freed:
         output().print(f"Ready now: {', '.join(freed)}")
 

@@ -142,12 +142,8 @@ class TaskController(Controller):
         task = await tasks.create(data.draft(), by=actor)
         return versioned(TaskOut.of(task, actor.id), status=201)
 
-    @get(
-        "/{task:str}", guards=[may("tasks:read")], operation_id="getTask", summary="Get a task"
-    )
-    async def get_task(
-        self, task: TaskPath, tasks: TaskService, actor: Actor
-    ) -> Response[TaskOut]:
+    @get("/{task:str}", guards=[may("tasks:read")], operation_id="getTask", summary="Get a task")
+    async def get_task(self, task: TaskPath, tasks: TaskService, actor: Actor) -> Response[TaskOut]:
         return versioned(TaskOut.of(await tasks.get(task), actor.id))
 
     @patch(

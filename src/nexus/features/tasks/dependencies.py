@@ -57,8 +57,7 @@ class TaskGraph:
         )
         above = _named(found, parent_ref, "parent") if parent_ref else None
         needed = {
-            task.id: task
-            for task in (_named(found, ref, "dependencies") for ref in refs.values())
+            task.id: task for task in (_named(found, ref, "dependencies") for ref in refs.values())
         }
         if above:
             above.check_not_archived()
@@ -190,9 +189,7 @@ class DependencyService:
         await self._graph.check_dependency(old, other)
         new = replace(
             old,
-            dependencies=tuple(
-                sorted((*old.dependencies, other.brief()), key=lambda one: one.key)
-            ),
+            dependencies=tuple(sorted((*old.dependencies, other.brief()), key=lambda one: one.key)),
             open_dependencies=old.open_dependencies + (not other.is_finished),
             version=old.version + 1,
             updated_at=now(),

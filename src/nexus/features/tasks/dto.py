@@ -95,11 +95,11 @@ class TaskPatch(Struct, forbid_unknown_fields=True, frozen=True):
     test_strategy: Text | UnsetType = UNSET
     acceptance: Annotated[list[AcceptanceItemIn], Meta(max_length=100)] | UnsetType = UNSET
     priority: PriorityWord | UnsetType = UNSET
-    complexity_manual: Complexity | None | UnsetType = UNSET
+    complexity_manual: Complexity | UnsetType | None = UNSET
     labels: Labels | UnsetType = UNSET
-    due_on: date | None | UnsetType = UNSET
-    repository_id: UUID | None | UnsetType = UNSET
-    parent: Ref | None | UnsetType = UNSET
+    due_on: date | UnsetType | None = UNSET
+    repository_id: UUID | UnsetType | None = UNSET
+    parent: Ref | UnsetType | None = UNSET
     assignees: Assignees | UnsetType = UNSET
     custom: dict[str, Any] | UnsetType = UNSET
     archived: bool | UnsetType = UNSET
@@ -168,9 +168,7 @@ class AssigneeOut(Struct, frozen=True):
 
     @classmethod
     def of(cls, assignee: Assignee) -> "AssigneeOut":
-        return cls(
-            id=assignee.id, kind=assignee.kind, name=assignee.name, handle=assignee.handle
-        )
+        return cls(id=assignee.id, kind=assignee.kind, name=assignee.name, handle=assignee.handle)
 
 
 class AcceptanceItemOut(Struct, frozen=True):

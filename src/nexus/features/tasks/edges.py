@@ -62,9 +62,7 @@ def _reached(edges: str, dialect: str, *, live: bool) -> str:
         step = f"SELECT e.* FROM reached r CROSS JOIN LATERAL ({branches}) e"
     else:
         starts = "SELECT value ->> 0, value ->> 1 FROM json_each(:starts)"
-        step = edges.format(
-            node="reached n", union="UNION", is_open=is_open, is_open_p=is_open_p
-        )
+        step = edges.format(node="reached n", union="UNION", is_open=is_open, is_open_p=is_open_p)
     return f"""
     WITH RECURSIVE starts (kind, id) AS ({starts}),
     reached (from_kind, from_id, kind, id) AS (
@@ -233,7 +231,5 @@ class EdgeRepository:
         return [
             TaskBrief(id=row.id, key=row.key, title=row.title, status=TaskStatus(row.status))
             for row in sorted(rows, key=lambda row: row.key)
-            if row.status == TaskStatus.TODO
-            and not row.open_dependencies
-            and not row.open_subtasks
+            if row.status == TaskStatus.TODO and not row.open_dependencies and not row.open_subtasks
         ]

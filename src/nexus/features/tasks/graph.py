@@ -100,7 +100,9 @@ def acyclic(needs: Iterable[Need], candidates: Sequence[Sequence[Need]]) -> list
     return accepted
 
 
-def unlocks(task_ids: Iterable[UUID], needs: Iterable[Need], open_ids: set[UUID]) -> dict[UUID, Unlocks]:
+def unlocks(
+    task_ids: Iterable[UUID], needs: Iterable[Need], open_ids: set[UUID]
+) -> dict[UUID, Unlocks]:
     """For each task, which open ones wait for its finish, and in how long a chain.
 
     `needs` must hold all that leads to those tasks. Gates count for nothing themselves.

@@ -47,7 +47,7 @@ class Intake:
         )  # pyright: ignore[reportReturnType]
 
     def born(self, numbered: Mapping[str, Project], *, by: Actor, at: datetime) -> list[Task]:
-        """The new tasks, parents before their subtasks, numbered up to each project's `last_number`."""
+        """The new tasks, parents before their subtasks, numbered up to each `last_number`."""
         numbers = {key: project.last_number - self.counts[key] for key, project in numbered.items()}
         waits = self._open_dependencies()
         open_subtasks = Counter(
@@ -83,7 +83,7 @@ class Intake:
         parents = {task.id: task.parent_id for task in tasks}
 
         def depth(task_id: TaskId | None) -> int:
-            return 1 + depth(parents.get(task_id)) if task_id in parents else 0
+            return 1 + depth(parents[task_id]) if task_id and task_id in parents else 0
 
         return sorted(tasks, key=lambda task: depth(task.id))
 
@@ -94,9 +94,9 @@ class Intake:
         own = Counter(task_id for task_id, on in self.dependencies if not finished[on])
         parents = {task.id: task.parent_id for task in self.imported}
         waits: dict[TaskId, int] = {}
-        for task_id in parents:
-            count, above = own[task_id], parents[task_id]
-            while above in parents:
+        for task_id, parent_id in parents.items():
+            count, above = own[task_id], parent_id
+            while above and above in parents:
                 count += own[above]
                 above = parents[above]
             count += self.present[above].open_dependencies if above else 0

@@ -28,13 +28,16 @@ class LinkService:
         old = await self._tasks.get(TaskRef.of(ref), lock=True)
         other = (await self._tasks.get(TaskRef.of(task))).brief() if task else None
         link = TaskLink(id=new_id(), kind=kind, task=other, url=url, title=tidy(title))
-        new = replace(
-            old, links=(*old.links, link), version=old.version + 1, updated_at=now()
-        )
+        new = replace(old, links=(*old.links, link), version=old.version + 1, updated_at=now())
 
         await self._tasks.add_link(new, link)
         await self._tasks.save(new)
-        self._events.record(TaskLinkAdded(task_id=new.id, project_id=new.project_id, key=new.key, link_id=link.id, kind=kind), by=by)
+        self._events.record(
+            TaskLinkAdded(
+                task_id=new.id, project_id=new.project_id, key=new.key, link_id=link.id, kind=kind
+            ),
+            by=by,
+        )
         return new
 
     async def unlink(self, ref: str, link_id: UUID, *, by: Actor) -> Task:
@@ -48,6 +51,13 @@ class LinkService:
         await self._tasks.remove_link(link_id)
         await self._tasks.save(new)
         self._events.record(
-            TaskLinkRemoved(task_id=new.id, project_id=new.project_id, key=new.key, link_id=link_id, kind=link.kind), by=by
+            TaskLinkRemoved(
+                task_id=new.id,
+                project_id=new.project_id,
+                key=new.key,
+                link_id=link_id,
+                kind=link.kind,
+            ),
+            by=by,
         )
         return new

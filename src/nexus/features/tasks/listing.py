@@ -47,12 +47,8 @@ ORDERS: dict[TaskSort, list[OrderBy]] = {
     TaskSort.KEY: [_PROJECT, OrderBy(column=TaskRow.number, attribute="number", type=int)],
     TaskSort.NEXT: [
         _PRIORITY,
-        OrderBy(
-            column=TaskRow.unlock_depth, attribute="unlock_depth", type=int, descending=True
-        ),
-        OrderBy(
-            column=TaskRow.unlock_count, attribute="unlock_count", type=int, descending=True
-        ),
+        OrderBy(column=TaskRow.unlock_depth, attribute="unlock_depth", type=int, descending=True),
+        OrderBy(column=TaskRow.unlock_count, attribute="unlock_count", type=int, descending=True),
         _CREATED,
         _ID,
     ],

@@ -60,9 +60,7 @@ class TaskRepository:
             raise TaskNotFound(id=ref.text)
         return _task(row)
 
-    async def get_with_anchor(
-        self, ref: TaskRef, anchor: TaskRef
-    ) -> tuple[Task, Task | None]:
+    async def get_with_anchor(self, ref: TaskRef, anchor: TaskRef) -> tuple[Task, Task | None]:
         """A task to change, whole, and another one beside it (None if there is none), locked."""
         found = await self.find_by_refs([ref, anchor], lock=True)
         if ref not in found:
@@ -161,9 +159,7 @@ class TaskRepository:
             )
         )
         known = {
-            row.id: Assignee(
-                id=row.id, kind=ActorKind(row.kind), name=row.name, handle=row.handle
-            )
+            row.id: Assignee(id=row.id, kind=ActorKind(row.kind), name=row.name, handle=row.handle)
             for row in found
         }
         for actor_id in actor_ids:
@@ -243,7 +239,7 @@ class TaskRepository:
 
 def _words(task: Task) -> str:
     """What `q` looks into: every word after a space, so that a word's beginning can be found."""
-    text = " ".join((task.key, task.title, task.description, task.details))
+    text = f"{task.key} {task.title} {task.description} {task.details}"
     return "".join(f" {word}" for word in tokenise(text[:_WORDS_KEPT]))
 
 

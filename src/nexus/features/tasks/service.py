@@ -26,6 +26,7 @@ from nexus.features.tasks.domain import (
     TaskSort,
     TaskStatus,
 )
+from nexus.features.tasks.edges import EdgeRepository
 from nexus.features.tasks.errors import (
     BornFinished,
     CustomTooLarge,
@@ -41,7 +42,6 @@ from nexus.features.tasks.events import (
 )
 from nexus.features.tasks.graph import finish, gate
 from nexus.features.tasks.intake import plan_intake
-from nexus.features.tasks.edges import EdgeRepository
 from nexus.features.tasks.labels import LabelRepository
 from nexus.features.tasks.ranks import rank_below, rank_between, rank_of_number
 from nexus.features.tasks.repository import TaskRepository
@@ -120,9 +120,7 @@ class TaskService:
         await self._tasks.add_labels((task.id, label.id) for label in labels.values())
         await self._tasks.add_assignees((task.id, one.id) for one in assignees)
         await self._graph.born(task, place, by=by)
-        self._events.record(
-            TaskCreated(**about(task), title=task.title, status=task.status), by=by
-        )
+        self._events.record(TaskCreated(**about(task), title=task.title, status=task.status), by=by)
         return task
 
     async def get(self, ref: str) -> Task:
@@ -141,9 +139,7 @@ class TaskService:
             await self._projects.get(which.projects[0])
         return page
 
-    async def update(
-        self, ref: str, edit: TaskEdit, *, version: int | None, by: Actor
-    ) -> Task:
+    async def update(self, ref: str, edit: TaskEdit, *, version: int | None, by: Actor) -> Task:
         """Change what is given. A change that changes nothing is silent and keeps the version."""
         if "parent" in edit:
             await self._graph.lock()
@@ -212,9 +208,7 @@ class TaskService:
         )
         return new
 
-    async def move(
-        self, ref: str, *, after: str | None, before: str | None, by: Actor
-    ) -> Task:
+    async def move(self, ref: str, *, after: str | None, before: str | None, by: Actor) -> Task:
         """Put a task right below or above another one on its project's board."""
         if (after is None) == (before is None):
             raise PositionNeighbour
@@ -337,7 +331,7 @@ def about(task: Task) -> dict[str, Any]:
 
 
 def _fields_of(edit: TaskEdit) -> TaskFields:
-    return {name: edit[name] for name in _PLAIN_FIELDS if name in edit}  # pyright: ignore[reportReturnType]
+    return TaskFields(**{name: value for name, value in edit.items() if name in _PLAIN_FIELDS})  # pyright: ignore[reportArgumentType]
 
 
 def _new_item(text: str) -> AcceptanceItem:

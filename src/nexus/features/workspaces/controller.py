@@ -264,4 +264,3 @@ def _check_own(workspace_id: UUID, actor: Actor) -> None:
 
 def _out(one: MemberWithUser) -> MemberOut:
     return MemberOut.of(one.member, one.user.email)
-

@@ -245,4 +245,3 @@ def _invitation(row: Row[Any]) -> Invitation:
         accepted_at=row.accepted_at,
         revoked_at=row.revoked_at,
     )
-

@@ -61,9 +61,7 @@ class MemberWithUser:
 
 
 class WorkspaceService:
-    def __init__(
-        self, tx: Transaction, workspaces: WorkspaceRepository, events: EventLog
-    ) -> None:
+    def __init__(self, tx: Transaction, workspaces: WorkspaceRepository, events: EventLog) -> None:
         self._tx = tx
         self._workspaces = workspaces
         self._events = events

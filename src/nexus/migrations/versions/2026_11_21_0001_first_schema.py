@@ -3,7 +3,6 @@
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy import text
-from sqlalchemy.dialects import postgresql
 
 from nexus.platform.columns import ExactText, Instant, Json
 

@@ -48,7 +48,7 @@ class OriginNotAllowed(NotAllowed):
         headers = dict(scope["headers"])
         origin = headers.get(b"origin", b"").decode("latin-1")
         host = headers.get(b"host", b"").decode("latin-1")
-        if origin and urlsplit(origin).netloc != host and origin not in allowed:
+        if origin and origin.partition("://")[2] != host and origin not in allowed:
             raise cls(origin=origin)
 
 
@@ -64,7 +64,7 @@ class Presented:
 
 
 Identify = Callable[[Presented], Awaitable[Caller | None]]
-"""Who presents this? None for nobody; raises CredentialRefused for a credential that is not valid."""
+"""Who presents this? None for nobody; raises CredentialRefused for what is not valid."""
 
 
 def csrf_token(session_token: str) -> str:
@@ -86,9 +86,7 @@ class Authentication(ASGIMiddleware):
         self._limit = RateLimitItemPerMinute(requests_per_minute)
         self._limiter = FixedWindowRateLimiter(MemoryStorage())
 
-    async def handle(
-        self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp
-    ) -> None:
+    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         if scope["type"] != "http" or scope["route_handler"].opt.get("no_database"):
             await next_app(scope, receive, send)
             return

@@ -75,7 +75,7 @@ def guard_of(handler: BaseRouteHandler) -> Guard:
     declared = [
         guard
         for layer in handler.ownership_layers
-        for guard in layer.guards or ()
+        for guard in layer.guards or ()  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
         if isinstance(guard, Guard)
     ]
     if not declared:

@@ -69,7 +69,9 @@ def describe(app: Litestar, version: str) -> dict[str, Any]:
     )
     components = described.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
-    _, problem = msgspec.json.schema_components([Problem], ref_template="#/components/schemas/{name}")
+    _, problem = msgspec.json.schema_components(
+        [Problem], ref_template="#/components/schemas/{name}"
+    )
     schemas |= problem
     components["securitySchemes"] = _SECURITY
     for handler, path, method in _routes(app):
@@ -113,17 +115,19 @@ def _complete(operation: dict[str, Any], handler: HTTPRouteHandler, method: str)
     for status in sorted(_refusals(handler, guard, method)):
         operation["responses"][str(status)] = {
             "description": _MEANINGS[status],
-            "content": {
-                PROBLEM_MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}
-            },
+            "content": {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
     parameters = operation.setdefault("parameters", [])
     if guard.needs_caller:
         parameters.append(_WORKSPACE)
-        operation["security"] = [{"session": []}] if guard.needs_session else [
-            {"key": []},
-            {"session": []},
-        ]
+        operation["security"] = (
+            [{"session": []}]
+            if guard.needs_session
+            else [
+                {"key": []},
+                {"session": []},
+            ]
+        )
         if guard.permission:
             operation["x-permission"] = guard.permission
     else:
@@ -133,7 +137,9 @@ def _complete(operation: dict[str, Any], handler: HTTPRouteHandler, method: str)
     if handler.opt.get("upload"):
         operation["requestBody"] = {
             "required": True,
-            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+            "content": {
+                "application/octet-stream": {"schema": {"type": "string", "format": "binary"}}
+            },
         }
 
 

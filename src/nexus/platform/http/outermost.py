@@ -55,8 +55,8 @@ def outermost(app: AsgiApp) -> AsgiApp:
             return
         try:
             await app(scope, receive, send_with_headers)
-        except Exception as error:
-            log.error("request.crashed", path=scope["path"], exc_info=error)
+        except Exception:
+            log.exception("request.crashed", path=scope["path"])
             if started:
                 raise
             await _send_problem(send_with_headers, 500, *BROKEN, request_id)
@@ -69,9 +69,7 @@ def _request_id(headers: list[tuple[bytes, bytes]]) -> str:
     return given.decode() if _USABLE_REQUEST_ID.match(given) else uuid4().hex
 
 
-def _completed(
-    headers: Any, request_id: str, scheme: str
-) -> list[tuple[bytes, bytes]]:
+def _completed(headers: Any, request_id: str, scheme: str) -> list[tuple[bytes, bytes]]:
     complete = [*headers, (b"x-request-id", request_id.encode()), *_SECURITY_HEADERS]
     present = {name.lower() for name, _ in headers}
     for name, value in (_DEFAULT_POLICY, _DEFAULT_CACHING):

@@ -47,7 +47,7 @@ code{background:#8882;padding:.1em .3em;border-radius:.3em}
 <li><a href="/openapi.json">OpenAPI description</a></li>
 <li><a href="/readyz">Is it ready?</a></li>
 </ul>
-<p>In a terminal: <code>nexus next</code> says what to do now, <code>nexus --help</code> the rest.</p>
+<p>In a terminal, <code>nexus next</code> says what to do now.</p>
 </body></html>
 """
 

@@ -82,7 +82,7 @@ def problem_response(
             code=code,
             details=details or {},
             errors=fields or [],
-            request_id=request.scope.get("state", {}).get("request_id"),
+            request_id=request.scope["state"].get("request_id"),
         ),
         status_code=status,
         media_type="application/problem+json",
@@ -144,10 +144,8 @@ def on_bug(request: Request[Any, Any, Any], error: Exception) -> Response[Proble
 def _field_problems(error: HTTPException) -> list[FieldProblem]:
     """Litestar and msgspec name the field in `extra`, or in the sentence as a JSON path."""
     found: list[FieldProblem] = []
-    extra = error.extra if isinstance(error.extra, list) else []
+    extra: list[Any] = error.extra if isinstance(error.extra, list) else []
     for one in extra:
-        if not isinstance(one, dict):
-            continue
         message = str(one.get("message", error.detail))
         text, _, path = message.partition(" - at `$")
         name = path.rstrip("`").lstrip(".") or str(one.get("key", "")) or "body"

@@ -44,9 +44,7 @@ class UnitOfWork(ASGIMiddleware):
         self._max_body_bytes = max_body_bytes
         self._max_upload_bytes = max_upload_bytes
 
-    async def handle(
-        self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp
-    ) -> None:
+    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         if scope["type"] != "http" or scope["route_handler"].opt.get("no_database"):
             await next_app(scope, receive, send)
         elif scope["method"] in SAFE_METHODS:
@@ -78,6 +76,7 @@ class UnitOfWork(ASGIMiddleware):
         if body and not options.get("upload"):
             bodies.check_json(body, headers.get(b"content-type", b"").decode("latin-1"))
 
+        answer: list[Message] = []
         for attempt in range(1, ATTEMPTS + 1):
             state = {**scope["state"], CONNECTION_STATE_KEY: _fresh_cache(scope)}
             again: HTTPScope = {**scope, "state": state}
@@ -116,16 +115,13 @@ class UnitOfWork(ASGIMiddleware):
                 if claim:
                     tx.on_open.append(claim.take)
                 await next_app(scope, bodies.replayed(body, receive), keep)
-                if stored := scope["state"].get("stored_answer"):
-                    answer = _replay(stored)
-                    raise _RolledBack
-                if scope["state"].get("retry") or _status(answer) >= 400:
-                    raise _RolledBack
+                _check_kept(scope, answer)
                 if claim:
                     secret = bool(scope["route_handler"].opt.get("answers_secret"))
                     await claim.store(tx, answer, is_secret=secret)
         except _RolledBack:
-            pass
+            if stored := scope["state"].get("stored_answer"):
+                return _replay(stored)
         return answer
 
 
@@ -135,10 +131,17 @@ def on_stored_answer(request: Request[Any, Any, Any], stored: StoredAnswer) -> R
     return Response(None, status_code=204)
 
 
+def _check_kept(scope: HTTPScope, answer: list[Message]) -> None:
+    """Raises _RolledBack unless the answer is one to commit for."""
+    state = scope["state"]
+    if state.get("stored_answer") or state.get("retry") or _status(answer) >= 400:
+        raise _RolledBack
+
+
 def _fresh_cache(scope: HTTPScope) -> ScopeState:
     """Litestar keeps the parsed body in the state, and a retry must parse its own."""
     fresh = ScopeState()
-    fresh.exception_handlers = ScopeState.from_scope(scope).exception_handlers
+    fresh.exception_handlers = ScopeState.from_scope(scope).exception_handlers  # pyright: ignore[reportUnknownMemberType]
     return fresh
 
 
