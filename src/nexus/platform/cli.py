@@ -86,7 +86,7 @@ def output() -> Console:
 
 def messages() -> Console:
     """Standard error, for what is said beside the result."""
-    return Console(stderr=True, highlight=False)
+    return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def print_json(value: Any) -> None:
