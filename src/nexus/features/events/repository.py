@@ -48,7 +48,10 @@ def _conditions(which: EventFilter) -> list[Any]:
         exact = [name for name in which.names if not name.endswith(".*")]
         families = [name.removesuffix("*") for name in which.names if name.endswith(".*")]
         wanted.append(
-            or_(EventRow.name.in_(exact), *[EventRow.name.startswith(f) for f in families])
+            or_(
+                EventRow.name.in_(exact),
+                *[EventRow.name.startswith(f, autoescape=True) for f in families],
+            )
         )
     if which.subject:
         wanted.append(EventRow.subject == which.subject)

@@ -39,7 +39,7 @@ class SessionController(Controller):
 
     @post(
         guards=[anyone()],
-        opt={"public": True, "answers_secret": True},
+        opt={"public": True, "answers_secret": True, "checks_origin": True},
         operation_id="signIn",
         summary="Sign in with e-mail address and password",
         dependencies={"signing_in": Provide(sign_in_service, sync_to_thread=False)},

@@ -46,7 +46,7 @@ from nexus.platform.http.answers import (
     paged,
     versioned,
 )
-from nexus.platform.http.guards import anyone, may, may_anywhere, signed_in
+from nexus.platform.http.guards import anyone, may, may_anywhere, signed_in_member
 
 
 class WorkspaceController(Controller):
@@ -197,7 +197,7 @@ class MembershipController(Controller):
     dependencies = {"members": Provide(member_service, sync_to_thread=False)}
 
     @delete(
-        guards=[signed_in()],
+        guards=[signed_in_member()],
         operation_id="leaveWorkspace",
         summary="Leave the workspace; the last owner cannot",
     )

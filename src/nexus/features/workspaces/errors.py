@@ -38,6 +38,11 @@ class AlreadyMember(Conflict):
     message = "{who} is a member of this workspace already."
 
 
+class HandleTaken(Conflict):
+    code = "member.handle_taken"
+    message = "Somebody called @{handle} joined at this very moment. Try again."
+
+
 class InvitationNotFound(NotFound):
     code = "invitation.not_found"
     message = "There is no such invitation."

@@ -5,16 +5,19 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, Select, func, insert, select, tuple_, update
+from sqlalchemy.exc import IntegrityError
 
 from nexus.features.workspaces.domain import Invitation, InvitationId, Member, Workspace
 from nexus.features.workspaces.errors import (
+    AlreadyMember,
+    HandleTaken,
     InvitationNotFound,
     MemberNotFound,
     WorkspaceNotFound,
 )
 from nexus.features.workspaces.tables import InvitationRow
 from nexus.platform.actor import ActorId, ActorKind, Role, UserId, WorkspaceId
-from nexus.platform.database import Transaction
+from nexus.platform.database import Transaction, violated_constraint
 from nexus.platform.paging import Page, page_of, read_cursor
 from nexus.platform.rows import ActorRow, WorkspaceRow
 
@@ -111,6 +114,15 @@ class MemberRepository:
         return set(found.scalars())
 
     async def add(self, member: Member) -> None:
+        """Raises AlreadyMember or HandleTaken where somebody else was quicker."""
+        try:
+            await self._insert(member)
+        except IntegrityError as error:
+            if "handle" in violated_constraint(error):
+                raise HandleTaken(handle=member.handle) from error
+            raise AlreadyMember(who=member.name) from error
+
+    async def _insert(self, member: Member) -> None:
         await self._tx.execute(
             insert(ActorRow).values(
                 id=member.id,

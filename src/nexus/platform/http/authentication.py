@@ -93,15 +93,16 @@ class Authentication(ASGIMiddleware):
 
         presented = _presented(scope, self._trusted_proxies)
         scope["state"]["presented"] = presented
-        is_public = bool(scope["route_handler"].opt.get("public"))
+        options = scope["route_handler"].opt
         try:
             caller = await self._identify(presented)
         except CredentialRefused:
             await self._hit(f"refused {presented.address}")
-            if not is_public:
+            if not options.get("public"):
                 raise
             caller = None
-        if caller and presented.session and scope["method"] not in SAFE_METHODS:
+        is_change = scope["method"] not in SAFE_METHODS and not options.get("checks_origin")
+        if caller and presented.session and is_change:
             _check_csrf(scope, presented.session)
         scope["state"]["caller"] = caller
 

@@ -37,9 +37,10 @@ class Guard:
             raise NotAuthenticated
         if self.needs_session and caller.session_id is None:
             raise NotAllowed(permission="a signed-in session")
-        if self.permission is None or (caller.actor is None and not self.needs_workspace):
+        if caller.actor is None and not self.needs_workspace:
             return
-        if not actor_of(caller).may(self.permission):
+        actor = actor_of(caller)
+        if self.permission and not actor.may(self.permission):
             raise NotAllowed(permission=self.permission)
 
 
@@ -57,7 +58,7 @@ def anyone() -> Guard:
 
 def known() -> Guard:
     """Every credential that is ours, a key or a session, with or without a workspace."""
-    return Guard(None)
+    return Guard(None, needs_workspace=False)
 
 
 def may_anywhere(permission: str) -> Guard:
@@ -67,6 +68,11 @@ def may_anywhere(permission: str) -> Guard:
 
 def signed_in() -> Guard:
     """A person with a session: what concerns an account and not a workspace. No key will do."""
+    return Guard(None, needs_session=True, needs_workspace=False)
+
+
+def signed_in_member() -> Guard:
+    """A person with a session, in the workspace that the request names."""
     return Guard(None, needs_session=True)
 
 
