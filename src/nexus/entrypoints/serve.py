@@ -1,10 +1,11 @@
 """`nexus serve`: the web server in this process, which owns its signals."""
 
 import asyncio
+import shutil
 import signal
 import socket
 import sys
-from typing import Any
+from pathlib import Path
 
 from granian.constants import Interfaces
 from granian.server.embed import Server
@@ -96,8 +97,9 @@ def _welcome(first: FirstStart, settings: Settings) -> None:
     """Shown once, on standard output and not in the log, where secrets do not belong."""
     url = _url(settings)
     profiles = Profiles.load(settings.profile_path)
+    command = "nexus" if shutil.which("nexus") else Path(sys.executable).parent / "nexus"
     path = profiles.with_profile(Profile(name="default", url=url, key=first.key)).save()
-    lines: list[Any] = [
+    lines = [
         "",
         "Welcome to Nexus. This is shown once; write it down:",
         "",
@@ -107,7 +109,7 @@ def _welcome(first: FirstStart, settings: Settings) -> None:
         f"  API key     {first.key}",
         "",
         f"The key stands in {path}, so 'nexus' commands work on this machine now.",
-        "Try: nexus next",
+        f"Try: {command} next",
         "",
     ]
     sys.stdout.write("\n".join(lines) + "\n")
