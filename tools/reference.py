@@ -130,7 +130,7 @@ def _events() -> str:
         if "name" not in vars(event):
             continue
         payload = ", ".join(f"`{name}`" for name in _payload(event))
-        noun = event.name.partition(".")[0]
+        noun = event.subject_noun or event.name.partition(".")[0]
         first = (event.__doc__ or "").strip().partition("\n\n")[0]
         said = "" if first.startswith(f"{event.__name__}(") else first.replace("\n    ", " ")
         subject = f"`{noun}:<{event.subject_field}>`"

@@ -3,6 +3,7 @@
 import secrets
 from dataclasses import dataclass
 
+from nexus.features.identity.service import hash_password
 from nexus.features.identity.wiring import user_service
 from nexus.features.keys.wiring import key_service
 from nexus.features.workspaces.wiring import workspace_service
@@ -28,12 +29,16 @@ class FirstStart:
 
 async def prepare(database: Database, *, workspace: str = "Home") -> FirstStart | None:
     """Make the first workspace and its owner. None if the server has one already."""
+    async with database.system_reading() as tx:
+        if not await workspace_service(tx).is_first():
+            return None
+    password = _new_password()
+    hashed = await hash_password(password)
     async with database.system() as tx:
         workspaces = workspace_service(tx)
         if not await workspaces.is_first():
             return None
-        password = _new_password()
-        owner = await user_service(tx).register(OWNER_EMAIL, "Owner", password)
+        owner = await user_service(tx).register(OWNER_EMAIL, "Owner", hashed)
         actor = await workspaces.create(workspace, owner)
         key = await key_service(tx).create(
             "command line of the first start", scopes=None, expires_at=None, by=actor

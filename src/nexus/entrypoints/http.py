@@ -19,7 +19,7 @@ from nexus.entrypoints.manifest import CONTROLLERS
 from nexus.features.imports import jobs as import_jobs
 from nexus.platform.database import Database, understand_url
 from nexus.platform.http.answers import (
-    learn_query_parameters,
+    learn_inputs,
     provide_actor,
     provide_caller,
     provide_reading,
@@ -114,7 +114,7 @@ def create_litestar(database: Database, settings: Settings) -> Litestar:
         lifespan=[lifespan],
         logging_config=None,
     )
-    learn_query_parameters(app)
+    learn_inputs(app)
     return app
 
 

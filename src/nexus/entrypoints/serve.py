@@ -1,4 +1,4 @@
-"""`nexus serve`: the web server in this process, which owns its signals."""
+"""The process behind `nexus serve`: the web server, which owns its signals."""
 
 import asyncio
 import shutil

@@ -31,11 +31,13 @@ class Event:
     name: ClassVar[str]
     schema: ClassVar[int] = 1
     subject_field: ClassVar[str]
+    subject_noun: ClassVar[str] = ""
 
     @property
     def subject(self) -> str:
-        """What it happened to, as `<noun>:<id>`; the noun is the first half of the name."""
-        return f"{self.name.partition('.')[0]}:{getattr(self, self.subject_field)}"
+        """What it happened to, as `<noun>:<id>`; the noun is the name's first half unless said."""
+        noun = self.subject_noun or self.name.partition(".")[0]
+        return f"{noun}:{getattr(self, self.subject_field)}"
 
     @property
     def payload(self) -> dict[str, Any]:

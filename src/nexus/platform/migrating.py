@@ -43,15 +43,17 @@ def migrating_connection(url: DatabaseUrl) -> Generator[Connection]:
     if url.is_sqlite:
         # Batch mode rebuilds tables: with foreign keys on, that would delete their children.
         event.listen(engine, "connect", _sqlite_for_migrations)
-    with engine.connect() as connection:
-        if not url.is_sqlite:
-            connection.execute(text("SELECT pg_advisory_lock(7258)"))
+    try:
+        with engine.connect() as connection:
+            if not url.is_sqlite:
+                connection.execute(text("SELECT pg_advisory_lock(7258)"))
+                connection.commit()
+            yield connection
             connection.commit()
-        yield connection
-        connection.commit()
-        if url.is_sqlite and connection.execute(text("PRAGMA foreign_key_check")).first():
-            raise RuntimeError("The migration left references that lead nowhere.")
-    engine.dispose()
+            if url.is_sqlite and connection.execute(text("PRAGMA foreign_key_check")).first():
+                raise RuntimeError("The migration left references that lead nowhere.")
+    finally:
+        engine.dispose()
 
 
 async def schema_problem(database: Database) -> str | None:

@@ -8,22 +8,27 @@ from nexus.platform.clock import now
 from nexus.platform.errors import RateLimited
 
 WINDOW_MINUTES = 15
+ADDRESS_FACTOR = 20  # many people may share an address
 
 
 class Throttle:
-    """At most `attempts` failures per key in any 15 minutes."""
+    """At most `attempts` failures per key in any 15 minutes, and 20 times as many per address.
+
+    An attempt counts as a failure until it has succeeded, so guesses at the same moment count too.
+    """
 
     def __init__(self, attempts: int) -> None:
-        self._limit = RateLimitItemPerMinute(attempts, WINDOW_MINUTES)
+        self._per_key = RateLimitItemPerMinute(attempts, WINDOW_MINUTES)
+        self._per_address = RateLimitItemPerMinute(attempts * ADDRESS_FACTOR, WINDOW_MINUTES)
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
 
-    async def check(self, *keys: str) -> None:
-        """Raises RateLimited, with the wait in seconds, where a key has failed too often."""
-        for key in keys:
-            if not await self._limiter.test(self._limit, key):
-                stats = await self._limiter.get_window_stats(self._limit, key)
+    async def attempt(self, key: str, address: str) -> None:
+        """Count an attempt. Raises RateLimited, with the wait in seconds, after too many."""
+        for limit, who in ((self._per_address, address), (self._per_key, key)):
+            if not await self._limiter.hit(limit, who):
+                stats = await self._limiter.get_window_stats(limit, who)
                 raise RateLimited(retry_after=max(1, round(stats.reset_time - now().timestamp())))
 
-    async def count_failure(self, *keys: str) -> None:
-        for key in keys:
-            await self._limiter.hit(self._limit, key)
+    async def succeeded(self, key: str) -> None:
+        """Forget the key's failures. The address keeps its own: it may be guessing elsewhere."""
+        await self._limiter.clear(self._per_key, key)

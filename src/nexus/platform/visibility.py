@@ -4,13 +4,32 @@ It names two tables of the projects feature, because tasks, comments, events and
 honour it, and a rule that is written once cannot be forgotten in one of them.
 """
 
-from sqlalchemy import ColumnElement, Uuid, column, or_, select, table, true
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Text,
+    Uuid,
+    cast,
+    column,
+    func,
+    null,
+    or_,
+    select,
+    table,
+    true,
+)
 from sqlalchemy.orm import InstrumentedAttribute
 
 from nexus.platform.database import Transaction
 
 _projects = table(
-    "projects", column("id", Uuid()), column("workspace_id", Uuid()), column("visibility")
+    "projects",
+    column("id", Uuid()),
+    column("workspace_id", Uuid()),
+    column("key", Text()),
+    column("visibility", Text()),
 )
 _members = table(
     "project_members",
@@ -21,17 +40,37 @@ _members = table(
 
 
 def visible(
-    project_id: InstrumentedAttribute[object] | ColumnElement[object], tx: Transaction
+    project_id: InstrumentedAttribute[Any] | ColumnElement[Any], tx: Transaction
 ) -> ColumnElement[bool]:
     """True where the transaction's viewer may see the project, or the row has no project."""
     if tx.viewer is None:
         return true()
+    return or_(project_id.is_(None), project_id.not_in(_hidden(_projects.c.id, tx)))
+
+
+def visible_key(
+    project_key: InstrumentedAttribute[Any] | ColumnElement[Any], tx: Transaction
+) -> ColumnElement[bool]:
+    """As `visible`, for rows that name their project by its key."""
+    if tx.viewer is None:
+        return true()
+    return or_(project_key.is_(None), project_key.not_in(_hidden(_projects.c.key, tx)))
+
+
+def hidden_keys(tx: Transaction) -> ColumnElement[Any]:
+    """The keys of the projects that the viewer may not see, joined by commas; NULL for none."""
+    if tx.viewer is None:
+        return cast(null(), Text())
+    hidden = _hidden(_projects.c.key, tx).subquery()
+    return select(func.aggregate_strings(hidden.c.key, ",")).scalar_subquery()
+
+
+def _hidden(column: ColumnElement[Any], tx: Transaction) -> Select[Any]:
     joined = select(_members.c.project_id).where(
         _members.c.workspace_id == tx.workspace_id, _members.c.actor_id == tx.viewer
     )
-    hidden = select(_projects.c.id).where(
+    return select(column).where(
         _projects.c.workspace_id == tx.workspace_id,
         _projects.c.visibility == "private",
         _projects.c.id.not_in(joined),
     )
-    return or_(project_id.is_(None), project_id.not_in(hidden))

@@ -67,7 +67,9 @@ class EventController(Controller):
             int | None,
             QueryParameter(required=False, ge=0, le=2**31 - 1, description="Only later numbers."),
         ] = None,
-        sort: EventOrder = EventOrder.OLDEST,
+        sort: Annotated[
+            EventOrder, QueryParameter(description="By number, from either end.")
+        ] = EventOrder.OLDEST,
         cursor: CursorParameter = None,
         limit: Limit = 50,
     ) -> Response[EventPage]:

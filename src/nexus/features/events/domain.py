@@ -1,6 +1,6 @@
 """Events as they are read back."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -31,6 +31,33 @@ class PastEvent:
     request_id: str | None
     recorded_at: datetime
     payload: Mapping[str, Any]
+
+
+def without_keys(payload: Mapping[str, Any], hidden: Collection[str]) -> dict[str, Any]:
+    """A payload without the tasks of projects that the reader may not see.
+
+    An open task's event may point at such a task: what names it, by key or by id, becomes null.
+    """
+
+    def is_hidden(value: object) -> bool:
+        return isinstance(value, str) and value.rpartition("-")[0] in hidden
+
+    def cleaned(value: Any) -> Any:
+        match value:
+            case dict():
+                return {k: cleaned(v) for k, v in value.items()}  # pyright: ignore[reportUnknownVariableType]
+            case list():
+                return [cleaned(one) for one in value]  # pyright: ignore[reportUnknownVariableType]
+            case _:
+                return None if is_hidden(value) else value
+
+    clean = {name: cleaned(value) for name, value in payload.items()}
+    for name, value in payload.items():
+        if name.endswith("_key") and is_hidden(value):
+            clean[name.removesuffix("_key") + "_id"] = None
+    if "became_ready" in clean:
+        clean["became_ready"] = [key for key in clean["became_ready"] if key]
+    return clean
 
 
 @dataclass(frozen=True, kw_only=True)

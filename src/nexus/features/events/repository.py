@@ -4,12 +4,12 @@ from typing import Any
 
 from sqlalchemy import Row, or_, select
 
-from nexus.features.events.domain import EventActor, EventFilter, PastEvent
+from nexus.features.events.domain import EventActor, EventFilter, PastEvent, without_keys
 from nexus.platform.actor import ActorKind
 from nexus.platform.database import Transaction
 from nexus.platform.paging import Page, page_of, read_cursor
 from nexus.platform.rows import ActorRow, EventRow
-from nexus.platform.visibility import visible
+from nexus.platform.visibility import hidden_keys, visible
 
 
 class EventRepository:
@@ -31,7 +31,12 @@ class EventRepository:
 
     def _events(self) -> Any:
         return (
-            select(EventRow, ActorRow.kind.label("actor_kind"), ActorRow.name.label("actor_name"))
+            select(
+                EventRow,
+                ActorRow.kind.label("actor_kind"),
+                ActorRow.name.label("actor_name"),
+                hidden_keys(self._tx).label("hidden_keys"),
+            )
             .outerjoin(ActorRow, ActorRow.id == EventRow.actor_id)
             .where(
                 EventRow.workspace_id == self._tx.workspace_id,
@@ -80,5 +85,7 @@ def _event(row: Row[Any]) -> PastEvent:
         task_id=row.task_id,
         request_id=row.request_id,
         recorded_at=row.recorded_at,
-        payload=row.payload,
+        payload=without_keys(row.payload, row.hidden_keys.split(","))
+        if row.hidden_keys
+        else row.payload,
     )

@@ -1,6 +1,5 @@
 """Signing in and out, and the caller's own account."""
 
-from datetime import timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -8,6 +7,7 @@ from litestar import Controller, Request, Response, delete, get, patch, post
 from litestar.datastructures import Cookie
 from litestar.di import Provide
 from litestar.params import PathParameter
+from litestar.status_codes import HTTP_204_NO_CONTENT
 from msgspec import UNSET
 
 from nexus.features.identity.domain import NewSession, SessionId
@@ -20,7 +20,7 @@ from nexus.features.identity.dto import (
     SignInIn,
 )
 from nexus.features.identity.service import SessionService, UserService
-from nexus.features.identity.wiring import session_service, sign_in_service, user_service
+from nexus.features.identity.wiring import password_service, session_service, user_service
 from nexus.platform.actor import Caller, UserId
 from nexus.platform.errors import Invalid, NotAuthenticated
 from nexus.platform.http.authentication import (
@@ -31,6 +31,9 @@ from nexus.platform.http.authentication import (
 )
 from nexus.platform.http.guards import anyone, known, signed_in
 
+# As long as browsers keep one: when a session ends is the server's to say.
+_COOKIE_MAX_AGE_S = 400 * 24 * 3600
+
 
 class SessionController(Controller):
     path = "/sessions"
@@ -39,10 +42,15 @@ class SessionController(Controller):
 
     @post(
         guards=[anyone()],
-        opt={"public": True, "answers_secret": True, "checks_origin": True},
+        opt={
+            "public": True,
+            "answers_secret": True,
+            "body_is_secret": True,
+            "checks_origin": True,
+        },
         operation_id="signIn",
         summary="Sign in with e-mail address and password",
-        dependencies={"signing_in": Provide(sign_in_service, sync_to_thread=False)},
+        dependencies={"signing_in": Provide(password_service, sync_to_thread=False)},
     )
     async def sign_in(
         self,
@@ -70,6 +78,7 @@ class SessionController(Controller):
 
     @delete(
         "/{session_id:str}",
+        status_code=HTTP_204_NO_CONTENT,
         guards=[signed_in()],
         operation_id="revokeSession",
         summary="Sign out: end a session of yours ('current' for this one)",
@@ -79,7 +88,7 @@ class SessionController(Controller):
         session_id: Annotated[str, PathParameter(description="An id, or `current`.")],
         sessions: SessionService,
         caller: Caller,
-    ) -> None:
+    ) -> Response[None]:
         try:
             chosen = caller.session_id if session_id == "current" else UUID(session_id)
         except ValueError:
@@ -88,6 +97,8 @@ class SessionController(Controller):
             ) from None
         if chosen:
             await sessions.revoke(SessionId(chosen), _user(caller))
+        ended = chosen == caller.session_id
+        return Response(None, cookies=[_session_cookie("", max_age_s=0)] if ended else None)
 
 
 class MeController(Controller):
@@ -104,26 +115,31 @@ class MeController(Controller):
 
     @patch(
         guards=[signed_in()],
+        opt={"answers_secret": True, "body_is_secret": True},
         operation_id="updateMe",
         summary="Change your name or password",
+        dependencies={"passwords": Provide(password_service, sync_to_thread=False)},
     )
     async def update_me(
         self,
         data: AccountPatch,
         request: Request[Any, Any, Any],
         users: UserService,
+        passwords: SessionService,
         caller: Caller,
     ) -> MeOut:
         user_id = _user(caller)
-        if data.name is not UNSET:
-            await users.update(user_id, name=data.name)
         if data.password is not UNSET:
-            await users.change_password(
+            presented: Presented = request.scope["state"]["presented"]
+            await passwords.change_password(
                 user_id,
                 current="" if data.current_password is UNSET else data.current_password,
                 new=data.password,
-                kept_session=SessionId(caller.session_id) if caller.session_id else None,
+                kept=SessionId(caller.session_id) if caller.session_id else None,
+                address=presented.address,
             )
+        if data.name is not UNSET:
+            await users.update(user_id, name=data.name)
         return MeOut.of(await users.account(user_id), caller.actor, _csrf(request))
 
 
@@ -131,17 +147,20 @@ def signed_in_response(new: NewSession, *, secure: bool) -> Response[SignedInOut
     out = SignedInOut(
         session=SessionOut.of(new.session, new.session.id), csrf_token=csrf_token(new.token)
     )
-    lifetime: timedelta = new.session.lifetime
-    cookie = Cookie(
+    cookie = _session_cookie(new.token, max_age_s=_COOKIE_MAX_AGE_S, secure=secure)
+    return Response(out, status_code=201, cookies=[cookie])
+
+
+def _session_cookie(value: str, *, max_age_s: int, secure: bool = False) -> Cookie:
+    return Cookie(
         key=SESSION_COOKIE,
-        value=new.token,
+        value=value,
         httponly=True,
         secure=secure,
         samesite="lax",
         path="/",
-        max_age=int(lifetime.total_seconds()),
+        max_age=max_age_s,
     )
-    return Response(out, status_code=201, cookies=[cookie])
 
 
 def _csrf(request: Request[Any, Any, Any]) -> str | None:

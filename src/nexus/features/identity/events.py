@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
 
-from nexus.platform.events import Event
+from nexus.platform.events import Changes, Event
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +21,7 @@ class SessionRefused(Event):
     """Somebody tried to sign in as this user and failed."""
 
     name: ClassVar[str] = "session.refused"
+    subject_noun: ClassVar[str] = "user"
     subject_field: ClassVar[str] = "user_id"
 
     user_id: UUID
@@ -35,3 +36,22 @@ class SessionRevoked(Event):
 
     session_id: UUID
     reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserUpdated(Event):
+    name: ClassVar[str] = "user.updated"
+    subject_field: ClassVar[str] = "user_id"
+
+    user_id: UUID
+    changes: Changes
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserPasswordChanged(Event):
+    """All other sessions of the user ended with it."""
+
+    name: ClassVar[str] = "user.password_changed"
+    subject_field: ClassVar[str] = "user_id"
+
+    user_id: UUID

@@ -22,9 +22,11 @@ class UserRepository:
     def __init__(self, tx: Transaction) -> None:
         self._tx = tx
 
-    async def find(self, user_id: UserId) -> User | None:
-        found = await self._tx.execute(select(UserRow).where(UserRow.id == user_id))
-        row = found.first()
+    async def find(self, user_id: UserId, *, lock: bool = False) -> User | None:
+        query = select(UserRow).where(UserRow.id == user_id)
+        if lock:
+            query = query.with_for_update(key_share=True)
+        row = (await self._tx.execute(query)).first()
         return _user(row) if row else None
 
     async def find_by_email(self, email: str) -> User | None:
@@ -52,10 +54,19 @@ class UserRepository:
             raise EmailTaken(email=user.email) from error
 
     async def save(self, user: User) -> None:
+        await self._tx.execute(update(UserRow).where(UserRow.id == user.id).values(name=user.name))
+
+    async def save_password(self, user_id: UserId, password_hash: str) -> None:
         await self._tx.execute(
-            update(UserRow)
-            .where(UserRow.id == user.id)
-            .values(name=user.name, password_hash=user.password_hash)
+            update(UserRow).where(UserRow.id == user_id).values(password_hash=password_hash)
+        )
+
+    async def rename_members(self, user_id: UserId, name: str) -> None:
+        """The name that others see, in every workspace."""
+        await self._tx.execute(
+            update(ActorRow)
+            .where(ActorRow.user_id == user_id)
+            .values(name=name, version=ActorRow.version + 1)
         )
 
     async def list_memberships(self, user_id: UserId) -> Sequence[Membership]:

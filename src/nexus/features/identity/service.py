@@ -10,11 +10,17 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from nexus.features.identity.domain import Account, NewSession, Session, SessionId, User
 from nexus.features.identity.errors import PasswordWrong, SessionNotFound, SignInRefused
-from nexus.features.identity.events import SessionCreated, SessionRefused, SessionRevoked
+from nexus.features.identity.events import (
+    SessionCreated,
+    SessionRefused,
+    SessionRevoked,
+    UserPasswordChanged,
+    UserUpdated,
+)
 from nexus.features.identity.repository import SessionRepository, UserRepository
 from nexus.platform.actor import Actor, UserId, WorkspaceId
 from nexus.platform.clock import now
-from nexus.platform.events import EventLog
+from nexus.platform.events import EventLog, changes_between
 from nexus.platform.fields import folded, tidy
 from nexus.platform.ids import new_id
 from nexus.platform.last_use import LastUse
@@ -27,22 +33,17 @@ _LAST_USE_MATTERS_AFTER = timedelta(minutes=1)
 
 
 class UserService:
-    """Accounts. `reading` sees users before the write lock is taken: hashing takes its time."""
-
-    def __init__(
-        self, users: UserRepository, sessions: SessionRepository, events: EventLog
-    ) -> None:
+    def __init__(self, users: UserRepository, events: EventLog) -> None:
         self._users = users
-        self._sessions = sessions
         self._events = events
 
-    async def register(self, email: str, name: str, password: str | None) -> User:
-        """A new user. Raises EmailTaken."""
+    async def register(self, email: str, name: str, password_hash: str | None) -> User:
+        """A new user, with the hash that `hash_password` made. Raises EmailTaken."""
         user = User(
             id=UserId(new_id()),
             email=email.strip(),
             name=tidy(name),
-            password_hash=await _hash(password) if password else None,
+            password_hash=password_hash,
             created_at=now(),
         )
         await self._users.add(user)
@@ -65,36 +66,28 @@ class UserService:
         return Account(user=user, memberships=tuple(memberships))
 
     async def update(self, user_id: UserId, *, name: str) -> User:
-        user = await self._of(user_id)
-        renamed = replace(user, name=tidy(name))
-        await self._users.save(renamed)
-        return renamed
-
-    async def change_password(
-        self, user_id: UserId, *, current: str, new: str, kept_session: SessionId | None
-    ) -> None:
-        """Set a new password and end all other sessions."""
-        user = await self._of(user_id)
-        if user.password_hash and not await _verify(user.password_hash, current):
-            raise PasswordWrong(field="current_password")
-
-        await self._users.save(replace(user, password_hash=await _hash(new)))
-        await self._sessions.revoke_others(user_id, kept_session, now())
-        for membership in await self._users.list_memberships(user_id):
-            self._events.record(
-                SessionRevoked(session_id=user_id, reason="password changed"), by=membership.actor
-            )
-
-    async def _of(self, user_id: UserId) -> User:
-        user = await self._users.find(user_id)
-        if user is None:
+        """Change a user's name, in all their workspaces."""
+        old = await self._users.find(user_id, lock=True)
+        if old is None:
             raise SessionNotFound(id=user_id)
-        return user
+        new = replace(old, name=tidy(name))
+        changes = changes_between(old, new, "name")
+        if not changes:
+            return old
+
+        await self._users.save(new)
+        await self._users.rename_members(user_id, new.name)
+        for membership in await self._users.list_memberships(user_id):
+            self._events.record(UserUpdated(user_id=user_id, changes=changes), by=membership.actor)
+        return new
 
 
 class SessionService:
+    """`seen` finds users before the transaction opens: hashing must not hold the write lock."""
+
     def __init__(
         self,
+        seen: UserRepository,
         users: UserRepository,
         sessions: SessionRepository,
         events: EventLog,
@@ -102,6 +95,7 @@ class SessionService:
         throttle: Throttle,
         lifetime: timedelta,
     ) -> None:
+        self._seen = seen
         self._users = users
         self._sessions = sessions
         self._events = events
@@ -115,16 +109,16 @@ class SessionService:
 
         An unknown address takes as long and says the same as a wrong password.
         """
-        keys = (f"{folded(email)} {address}", f"everyone at {address}")
-        await self._throttle.check(*keys)
-        user = await self._users.find_by_email(email)
+        attempt = f"sign-in {folded(email)} {address}"
+        await self._throttle.attempt(attempt, address)
+        user = await self._seen.find_by_email(email)
         stored = user.password_hash if user else None
         if not await _verify(stored or _NOBODYS_HASH, password) or user is None or stored is None:
-            await self._throttle.count_failure(*keys)
             if user:
                 await self._record_refusal(user, address)
             raise SignInRefused
 
+        await self._throttle.succeeded(attempt)
         return await self.start(user, address=address, user_agent=user_agent)
 
     async def start(self, user: User, *, address: str, user_agent: str) -> NewSession:
@@ -164,8 +158,32 @@ class SessionService:
                 SessionRevoked(session_id=session_id, reason="signed out"), by=membership.actor
             )
 
+    async def change_password(
+        self,
+        user_id: UserId,
+        *,
+        current: str,
+        new: str,
+        kept: SessionId | None,
+        address: str,
+    ) -> None:
+        """Set a new password and end all other sessions. Guessing the current one is throttled."""
+        attempt = f"password {user_id}"
+        await self._throttle.attempt(attempt, address)
+        user = await self._seen.find(user_id)
+        stored = user.password_hash if user else None
+        if stored and not await _verify(stored, current):
+            raise PasswordWrong(field="current_password")
+        await self._throttle.succeeded(attempt)
+        hashed = await hash_password(new)
+
+        await self._users.save_password(user_id, hashed)
+        await self._sessions.revoke_others(user_id, kept, now())
+        for membership in await self._users.list_memberships(user_id):
+            self._events.record(UserPasswordChanged(user_id=user_id), by=membership.actor)
+
     async def _record_refusal(self, user: User, address: str) -> None:
-        for membership in await self._users.list_memberships(user.id):
+        for membership in await self._seen.list_memberships(user.id):
             self._events.record_refusal(
                 SessionRefused(user_id=user.id, address=address, reason="wrong password"),
                 workspace_id=membership.actor.workspace_id,
@@ -201,7 +219,8 @@ class SessionLookup:
             await self._sessions.save_last_use(seen)
 
 
-async def _hash(password: str) -> str:
+async def hash_password(password: str) -> str:
+    """An argon2id hash, made in a thread: it takes tens of milliseconds and much memory."""
     return await asyncio.to_thread(_HASHER.hash, password)
 
 

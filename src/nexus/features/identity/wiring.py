@@ -10,33 +10,34 @@ from nexus.platform.throttle import Throttle
 
 
 def user_service(tx: Transaction) -> UserService:
-    return UserService(UserRepository(tx), SessionRepository(tx), tx.events)
+    return UserService(UserRepository(tx), tx.events)
 
 
 def session_service(
     tx: Transaction, sign_in_throttle: Throttle, session_lifetime: timedelta
 ) -> SessionService:
-    return SessionService(
-        UserRepository(tx),
-        SessionRepository(tx),
-        tx.events,
-        throttle=sign_in_throttle,
-        lifetime=session_lifetime,
-    )
+    return _session_service(tx, tx, sign_in_throttle, session_lifetime)
 
 
-def sign_in_service(
+def password_service(
     tx: Transaction, reading: Transaction, sign_in_throttle: Throttle, session_lifetime: timedelta
 ) -> SessionService:
-    """Looks users up outside the transaction: a password check must not hold the write lock."""
-    return SessionService(
-        UserRepository(reading),
-        SessionRepository(tx),
-        tx.events,
-        throttle=sign_in_throttle,
-        lifetime=session_lifetime,
-    )
+    """The same for verbs that check a password."""
+    return _session_service(tx, reading, sign_in_throttle, session_lifetime)
 
 
 def session_lookup(tx: Transaction, last_use: LastUse) -> SessionLookup:
     return SessionLookup(SessionRepository(tx), last_use)
+
+
+def _session_service(
+    tx: Transaction, reading: Transaction, throttle: Throttle, lifetime: timedelta
+) -> SessionService:
+    return SessionService(
+        UserRepository(reading),
+        UserRepository(tx),
+        SessionRepository(tx),
+        tx.events,
+        throttle=throttle,
+        lifetime=lifetime,
+    )

@@ -17,6 +17,7 @@ from nexus.platform.actors import member_actor
 from nexus.platform.database import Transaction
 from nexus.platform.paging import Page, page_of, read_cursor
 from nexus.platform.rows import ActorRow
+from nexus.platform.visibility import visible_key
 
 _WITHOUT_CONTENT = [c for c in ImportRow.__table__.columns if c.key != "content"]
 
@@ -135,7 +136,10 @@ class ImportRepository:
             )
 
     def _imports(self) -> Select[Any]:
-        return select(*_WITHOUT_CONTENT).where(ImportRow.workspace_id == self._tx.workspace_id)
+        return select(*_WITHOUT_CONTENT).where(
+            ImportRow.workspace_id == self._tx.workspace_id,
+            visible_key(ImportRow.project, self._tx),
+        )
 
 
 def _import(row: Row[Any]) -> Import:

@@ -36,7 +36,9 @@ class KeyRepository:
             return None
         key = _key(row)
         actor = key_actor(row, key.scopes, prefix=JOINED)
-        return key, actor, row.who_removed_at is None
+        # Who comes back is the same actor again; the keys from before stay dead.
+        is_there = row.who_removed_at is None and row.created_at >= row.who_created_at
+        return key, actor, is_there
 
     async def get(self, key_id: KeyId, *, owner: ActorId | None, lock: bool = False) -> ApiKey:
         """One key; with `owner`, only if it is theirs."""

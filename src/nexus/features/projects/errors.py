@@ -23,8 +23,13 @@ class ProjectLeadOnly(NotAllowed):
     message = "Only the lead of {key} or an admin may do that."
 
 
-class ActorUnknown(Invalid):
-    code = "project.actor_unknown"
+class LeadUnknown(Invalid):
+    code = "project.lead_unknown"
+    message = "There is no member or agent '{id}' in this workspace."
+
+
+class ProjectMemberNotFound(NotFound):
+    code = "project.member_not_found"
     message = "There is no member or agent '{id}' in this workspace."
 
 

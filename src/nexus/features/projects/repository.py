@@ -9,7 +9,7 @@ from sqlalchemy import Row, Select, delete, exists, func, insert, select, true, 
 from sqlalchemy.exc import IntegrityError
 
 from nexus.features.projects.domain import Project, ProjectId, ProjectMember, Visibility
-from nexus.features.projects.errors import ActorUnknown, ProjectKeyTaken, ProjectNotFound
+from nexus.features.projects.errors import ProjectKeyTaken, ProjectNotFound
 from nexus.features.projects.tables import ProjectMemberRow, ProjectRepositoryRow, ProjectRow
 from nexus.platform.actor import ActorId
 from nexus.platform.database import Transaction
@@ -123,8 +123,8 @@ class ProjectMemberRepository:
             for row in found
         ]
 
-    async def check_actor(self, actor_id: ActorId) -> None:
-        """Raises ActorUnknown unless it is somebody present in this workspace."""
+    async def has_actor(self, actor_id: ActorId) -> bool:
+        """Whether it is somebody present in this workspace."""
         found = await self._tx.execute(
             select(
                 exists().where(
@@ -134,8 +134,7 @@ class ProjectMemberRepository:
                 )
             )
         )
-        if not found.scalar_one():
-            raise ActorUnknown(id=actor_id)
+        return found.scalar_one()
 
     async def add(self, project_id: ProjectId, actor_id: ActorId, at: datetime) -> bool:
         """False if the actor is a member already."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from nexus.features.projects.domain import Project, ProjectId, ProjectMember, Visibility
-from nexus.features.projects.errors import LeadIsMember
+from nexus.features.projects.errors import LeadIsMember, LeadUnknown, ProjectMemberNotFound
 from nexus.features.projects.events import (
     ProjectCreated,
     ProjectMemberAdded,
@@ -63,8 +63,8 @@ class ProjectService:
             created_at=at,
             archived_at=None,
         )
-        if project.lead_id != by.id:
-            await self._members.check_actor(project.lead_id)
+        if not await self._members.has_actor(project.lead_id):
+            raise LeadUnknown(id=project.lead_id, field="lead_id")
 
         await self._projects.add(project)
         for actor_id in {by.id, project.lead_id}:
@@ -125,7 +125,8 @@ class ProjectService:
             return old
 
         if "lead_id" in changes:
-            await self._members.check_actor(new.lead_id)
+            if not await self._members.has_actor(new.lead_id):
+                raise LeadUnknown(id=new.lead_id, field="lead_id")
             await self._members.add(new.id, new.lead_id, at)
         if "visibility" in changes and new.visibility is Visibility.PRIVATE:
             await self._members.add(new.id, by.id, at)
@@ -162,7 +163,8 @@ class ProjectMemberService:
         """Add a member. Owners may do so even where they are not members themselves."""
         project = await self._projects.get(key, lock=True, even_hidden=by.is_owner)
         project.check_managed_by(by)
-        await self._members.check_actor(actor_id)
+        if not await self._members.has_actor(actor_id):
+            raise ProjectMemberNotFound(id=actor_id)
 
         if await self._members.add(project.id, actor_id, now()):
             self._events.record(

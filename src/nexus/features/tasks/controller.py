@@ -64,7 +64,9 @@ def task_filter(
     priority: Annotated[list[PriorityWord] | None, _many("Any of these priorities.")] = None,
     project: Annotated[list[str] | None, _many("Any of these projects, by key.")] = None,
     label: Annotated[list[str] | None, _many("All of these labels.")] = None,
-    repository: Annotated[UUID | None, QueryParameter(required=False)] = None,
+    repository: Annotated[
+        UUID | None, QueryParameter(required=False, description="About this repository, by id.")
+    ] = None,
     assignee: Annotated[
         str | None,
         QueryParameter(

@@ -163,7 +163,7 @@ class TaskGraph:
         cycle = find_cycle(needs, added)
         if cycle:
             keys = await self._tasks.list_keys(set(cycle))
-            spelled = [keys[task_id] for task_id in cycle]
+            spelled = [keys.get(task_id, "(a task that you cannot see)") for task_id in cycle]
             raise DependencyCycle(cycle=" -> ".join(spelled), keys=spelled)
 
 

@@ -99,10 +99,12 @@ class TaskRepository:
         return {task.id: task for task in found.values()}
 
     async def list_keys(self, task_ids: Collection[UUID]) -> dict[UUID, str]:
-        """Keys by id, of hidden tasks too: for sentences that must name them."""
+        """Keys by id of those tasks that the viewer may see."""
         found = await self._tx.execute(
             select(TaskRow.id, TaskRow.key).where(
-                TaskRow.workspace_id == self._tx.workspace_id, TaskRow.id.in_(task_ids)
+                TaskRow.workspace_id == self._tx.workspace_id,
+                TaskRow.id.in_(task_ids),
+                visible(TaskRow.project_id, self._tx),
             )
         )
         return {row.id: row.key for row in found}

@@ -240,7 +240,7 @@ class InvitationController(Controller):
     @post(
         "/acceptances",
         guards=[anyone()],
-        opt={"public": True},
+        opt={"public": True, "body_is_secret": True},
         operation_id="acceptInvitation",
         summary="Join a workspace with an invitation's token",
     )

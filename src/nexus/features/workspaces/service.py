@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from nexus.features.identity.domain import User
-from nexus.features.identity.service import UserService
+from nexus.features.identity.service import UserService, hash_password
 from nexus.features.workspaces.domain import (
     Invitation,
     InvitationId,
@@ -234,10 +234,11 @@ class InvitationService:
         signed_in: UserId | None,
     ) -> Member:
         """Take the place an invitation keeps: as the signed-in user, or with a new account."""
+        hashed = await hash_password(password) if password else None  # before the lock is taken
         invitation = await self._invitations.get_by_digest(digest(token))
         at = now()
         invitation.check_usable(at)
-        user = await self._accepting_user(invitation, email, name, password, signed_in)
+        user = await self._accepting_user(invitation, email, name, hashed, signed_in)
 
         members = MemberRepository(self._tx, invitation.workspace_id)
         member = await join(members, invitation.workspace_id, user, invitation.role)
@@ -253,7 +254,7 @@ class InvitationService:
         invitation: Invitation,
         email: str | None,
         name: str | None,
-        password: str | None,
+        password_hash: str | None,
         signed_in: UserId | None,
     ) -> User:
         address = invitation.email or email
@@ -264,10 +265,10 @@ class InvitationService:
             raise InvitationNeedsAccount(missing="'email'", field="email")
         if await self._users.find_by_email(address):
             raise InvitationSignInFirst(email=address)
-        if name is None or password is None:
+        if name is None or password_hash is None:
             missing = "'name'" if name is None else "'password'"
             raise InvitationNeedsAccount(missing=missing, field=missing.strip("'"))
-        return await self._users.register(address, name, password)
+        return await self._users.register(address, name, password_hash)
 
     async def _member_with(self, email: str, workspace_id: WorkspaceId) -> bool:
         user = await self._users.find_by_email(email)

@@ -4,12 +4,14 @@ import re
 from typing import Annotated, Any, Protocol, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
+import msgspec
 from litestar import Litestar, Request, Response
 from litestar.params import HeaderParameter, QueryParameter
 from litestar.routes import HTTPRoute
 from msgspec import UnsetType
 
 from nexus.platform.actor import Actor, Caller
+from nexus.platform.http.body import BODY_DECODER
 from nexus.platform.http.guards import actor_of
 from nexus.platform.http.problem import Refusal
 
@@ -117,11 +119,13 @@ async def refuse_unknown_parameters(request: Request[Any, Any, Any]) -> None:
         raise Refusal(400, f"The query parameter {twice!r} stands there twice.")
 
 
-def learn_query_parameters(app: Litestar) -> None:
-    """Note on every route which query parameters it takes, and which may stand there twice."""
+def learn_inputs(app: Litestar) -> None:
+    """Note on every route its query parameters, which may stand there twice, and its body."""
     for route in app.routes:
         if isinstance(route, HTTPRoute):
             for handler, model in route.route_handler_map.values():
                 known = {parameter.field_alias for parameter in model.expected_query_params}
                 lists = frozenset(model.sequence_query_parameter_names)
                 handler.opt[_TAKES] = frozenset(known | {"workspace"}), lists
+                if body := handler.parsed_data_field:
+                    handler.opt[BODY_DECODER] = msgspec.json.Decoder(body.annotation)

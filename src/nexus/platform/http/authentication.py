@@ -5,7 +5,6 @@ import hashlib
 import hmac
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
@@ -149,12 +148,12 @@ def _presented(scope: HTTPScope, trusted_proxies: frozenset[str]) -> Presented:
 
 
 def _session_cookie(header: bytes) -> str | None:
-    try:
-        cookies = SimpleCookie(header.decode("latin-1"))
-    except CookieError:
-        return None
-    found = cookies.get(SESSION_COOKIE)
-    return found.value if found and found.value else None
+    # By hand: the standard library drops all cookies after one that it does not like.
+    for pair in header.decode("latin-1").split(";"):
+        name, _, value = pair.partition("=")
+        if name.strip() == SESSION_COOKIE and value.strip():
+            return value.strip()
+    return None
 
 
 def _named_workspace(scope: HTTPScope, header: bytes | None) -> WorkspaceId | None:

@@ -4,11 +4,16 @@ import json
 import re
 from typing import Any
 
+import msgspec
+from litestar.exceptions import ValidationException
 from litestar.types import HTTPReceiveMessage, Receive
 
 from nexus.platform.http.problem import JSON_MEDIA_TYPES, Refusal
 
 MAX_DEPTH = 64
+BODY_DECODER = "body_decoder"
+"""The option of a route that holds a strict decoder of its body."""
+
 _ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _BRACKETS = re.compile(rb"[\[\]{}]")
@@ -45,6 +50,16 @@ def check_json(body: bytes, content_type: str) -> None:
         json.loads(body, object_pairs_hook=_refuse_twins, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise Refusal(400, f"The body is not valid JSON: {error}.") from error
+
+
+def check_shape(body: bytes, decoder: msgspec.json.Decoder[Any]) -> None:
+    """Refuse a body of other types than the route takes: Litestar alone would convert "1" to 1."""
+    try:
+        decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise ValidationException(
+            "The body does not fit.", extra=[{"message": str(error)}]
+        ) from error
 
 
 def replayed(body: bytes, receive: Receive) -> Receive:

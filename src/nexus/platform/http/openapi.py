@@ -118,6 +118,9 @@ def _complete(operation: dict[str, Any], handler: HTTPRouteHandler, method: str)
             "content": {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
     parameters = operation.setdefault("parameters", [])
+    for parameter in parameters:
+        if parameter["in"] == "path":
+            parameter.setdefault("description", _meaning_of(parameter["name"]))
     if guard.needs_caller:
         parameters.append(_WORKSPACE)
         operation["security"] = (
@@ -141,6 +144,13 @@ def _complete(operation: dict[str, Any], handler: HTTPRouteHandler, method: str)
                 "application/octet-stream": {"schema": {"type": "string", "format": "binary"}}
             },
         }
+
+
+def _meaning_of(name: str) -> str:
+    """What a path parameter stands for, where the route does not say it."""
+    if name == "key":
+        return "The project's key, such as API."
+    return f"The {name.removesuffix('_id').replace('_', ' ')}'s id."
 
 
 def _refusals(handler: HTTPRouteHandler, guard: Guard, method: str) -> set[int]:

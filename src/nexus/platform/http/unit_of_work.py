@@ -75,6 +75,8 @@ class UnitOfWork(ASGIMiddleware):
         body = await bodies.read_body(receive, headers.get(b"content-length"), limit)
         if body and not options.get("upload"):
             bodies.check_json(body, headers.get(b"content-type", b"").decode("latin-1"))
+            if decoder := options.get(bodies.BODY_DECODER):
+                bodies.check_shape(body, decoder)
 
         answer: list[Message] = []
         for attempt in range(1, ATTEMPTS + 1):
@@ -170,5 +172,7 @@ def _claim(scope: HTTPScope, body: bytes) -> IdempotencyClaim | None:
     caller: Caller | None = scope["state"].get("caller")
     if raw is None or caller is None:
         return None
-    asked = fingerprint(scope["method"], scope["path"], scope["query_string"], body)
+    # Of a body with a password in it, not even a digest is kept.
+    seen = b"" if scope["route_handler"].opt.get("body_is_secret") else body
+    asked = fingerprint(scope["method"], scope["path"], scope["query_string"], seen)
     return IdempotencyClaim(caller.credential_id, usable_key(raw), asked)

@@ -1,0 +1,238 @@
+"""A workspace with one of everything, or with many, and all of its rows to compare."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx2 as httpx
+import msgspec
+from sqlalchemy import select
+
+from nexus.entrypoints.http import API, Nexus
+from nexus.features.identity.domain import User
+from nexus.features.identity.service import hash_password
+from nexus.features.identity.wiring import session_service, user_service
+from nexus.features.imports.jobs import run_waiting
+from nexus.features.workspaces.repository import MemberRepository
+from nexus.features.workspaces.service import join
+from nexus.platform.actor import ActorId, Role
+from nexus.platform.columns import Base
+from nexus.platform.database import Database
+from nexus.platform.http.authentication import csrf_token
+from nexus.platform.throttle import Throttle
+from tests.cast import PASSWORD, Person
+
+Rows = dict[str, list[str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignedIn:
+    """Somebody with a session instead of a key."""
+
+    user: User
+    session_id: UUID
+    token: str
+    http: httpx.AsyncClient
+
+    async def call(self, method: str, path: str, **options: Any) -> httpx.Response:
+        headers = {
+            "Cookie": f"nexus_session={self.token}",
+            "X-CSRF-Token": csrf_token(self.token),
+        } | options.pop("headers", {})
+        return await self.http.request(method, API + path, headers=headers, **options)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stranger:
+    """Somebody without a credential, who forgets the cookies that an answer sets."""
+
+    app: Nexus
+
+    async def call(self, method: str, path: str, **options: Any) -> httpx.Response:
+        transport = httpx.ASGITransport(app=self.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://nexus.test") as http:
+            return await http.request(method, API + path, **options)
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """What stands in a workspace. `things` names one of each, `marker` is in every project text."""
+
+    owner: Person
+    second: SignedIn
+    stranger: Stranger
+    marker: str
+    things: dict[str, str] = field(default_factory=dict[str, str])
+
+
+async def a_world(
+    database: Database,
+    app: Nexus,
+    owner: Person,
+    key: str,
+    *,
+    size: int = 1,
+    visibility: str = "workspace",
+) -> World:
+    """Build a project with everything in and around it, `size` times each."""
+    marker = f"marker-{uuid4().hex[:12]}"
+    members = [await _member(database, owner, f"{key} {n}", Role.DEVELOPER) for n in range(size)]
+    admin, _ = await _member(database, owner, f"{key} second", Role.ADMIN, PASSWORD)
+    sessions = [await sign_in(database, owner.http, admin) for _ in range(size + 1)]
+    world = World(
+        owner=owner,
+        second=sessions[0],
+        stranger=Stranger(app=app),
+        marker=marker,
+        things={
+            "workspace": str(owner.workspace_id),
+            "user": str(members[0][1]),
+            "email": admin.email,
+            "session": str(sessions[-1].session_id),
+        },
+    )
+    project = await owner.post(
+        "/projects",
+        {
+            "key": key,
+            "name": marker,
+            "description": marker,
+            "visibility": visibility,
+            "lead_id": owner.id,
+        },
+    )
+    world.things.update(project=key, project_id=project["id"])
+    for number in range(1, size):
+        await owner.a_project(f"{key}{number}")
+    await _add_repositories(world, size)
+    for _, actor_id in members:
+        await owner.call("PUT", f"/projects/{key}/members/{actor_id}")
+    world.things["handle"] = (await owner.get(f"/users/{world.things['user']}"))["handle"]
+    await _add_tasks(world, [str(actor_id) for _, actor_id in members], size)
+    await _add_the_rest(world, size)
+    await run_waiting(database)
+    return world
+
+
+async def rows_of(database: Database, workspace_id: UUID) -> Rows:
+    """Every row of a workspace, by table: what nobody else may change."""
+    found: Rows = {}
+    async with database.system_reading() as tx:
+        for table in Base.metadata.sorted_tables:
+            column = table.c.id if table.name == "workspaces" else table.c.get("workspace_id")
+            if column is not None:
+                rows = await tx.execute(select(table).where(column == workspace_id))
+                found[table.name] = sorted(repr(tuple(row)) for row in rows)
+    return found
+
+
+def ids_in(rows: Rows, *tables: str) -> set[str]:
+    """The ids of these rows, of all tables unless some are named."""
+    chosen = tables or tuple(rows)
+    return {
+        part.split("')")[0]
+        for table in chosen
+        for row in rows[table]
+        for part in row.split("UUID('")[1:]
+    }
+
+
+async def sign_in(database: Database, http: httpx.AsyncClient, user: User) -> SignedIn:
+    """A session, begun without the password check that costs its time on purpose."""
+    async with database.system() as tx:
+        service = session_service(tx, Throttle(10), timedelta(days=1))
+        new = await service.start(user, address="127.0.0.1", user_agent="test")
+    return SignedIn(user=user, session_id=new.session.id, token=new.token, http=http)
+
+
+async def _member(
+    database: Database, owner: Person, name: str, role: Role, password: str | None = None
+) -> tuple[User, ActorId]:
+    email = f"{uuid4().hex}@nexus.test"
+    hashed = await hash_password(password) if password else None
+    async with database.transaction(owner.workspace_id) as tx:
+        user = await user_service(tx).register(email, name, hashed)
+        members = MemberRepository(tx, owner.workspace_id)
+        member = await join(members, owner.workspace_id, user, role)
+    return user, member.id
+
+
+async def _add_repositories(world: World, size: int) -> None:
+    owner, things = world.owner, world.things
+    for number in range(size):
+        address = f"https://git.test/{things['project']}/{number}"
+        body = {"name": f"{things['project']} {number}", "url": address}
+        things["repository"] = (await owner.post("/repositories", body))["id"]
+        await owner.call(
+            "PUT", f"/projects/{things['project']}/repositories/{things['repository']}"
+        )
+
+
+async def _add_tasks(world: World, assignees: list[str], size: int) -> None:
+    owner, things, marker = world.owner, world.things, world.marker
+    project = things["project"]
+    needed = [await owner.a_task(project, marker) for _ in range(size)]
+    task = await owner.a_task(
+        project,
+        marker,
+        description=marker,
+        details=marker,
+        acceptance=[f"{marker} {number}" for number in range(size)],
+        labels=[f"label {project} {number}" for number in range(size)],
+        assignees=assignees,
+        repository_id=things["repository"],
+        dependencies=[one["key"] for one in needed],
+    )
+    free = await owner.a_task(project, marker)
+    root = await owner.a_task(project, marker)
+    things.update(
+        task=task["key"],
+        task_id=task["id"],
+        item=task["acceptance"][0]["id"],
+        dependency=needed[0]["key"],
+        dependency_id=needed[0]["id"],
+        free=free["key"],
+        free_id=free["id"],
+        root=root["key"],
+    )
+    for _ in range(size):
+        await owner.a_task(project, marker, parent=task["key"])
+        await owner.a_task(project, marker, dependencies=[task["key"]])
+        link = {"kind": "related", "task": free["key"], "title": marker}
+        linked = await owner.post(f"/tasks/{task['key']}/links", link)
+        said = {"body": f"{marker} @{things['handle']}"}
+        comment = await owner.post(f"/tasks/{task['key']}/comments", said)
+        things.update(link=linked["links"][0]["id"], comment=comment["id"])
+
+
+async def _add_the_rest(world: World, size: int) -> None:
+    owner, things = world.owner, world.things
+    labels = await owner.get("/labels", limit=200)
+    mine = f"label {things['project']}"
+    things["label"] = next(one["id"] for one in labels["items"] if one["name"].startswith(mine))
+    for number in range(size):
+        key = await owner.post("/keys", {"name": f"key {number}"})
+        things["key"] = key["key"]["id"]
+        invited = await owner.post("/users", {"email": f"{uuid4().hex}@nexus.test"})
+        things["invitation"] = invited["invitation"]["id"]
+        accepted = await owner.post("/users", {"email": f"{uuid4().hex}@nexus.test"})
+        things["token"] = accepted["token"]
+        answer = await owner.call(
+            "POST",
+            "/imports",
+            params={"project": things["project"], "source": f"file {things['project']} {number}"},
+            content=backlog(world.marker),
+            headers={"Content-Type": "application/octet-stream"},
+        )
+        assert answer.status_code == 202, answer.text
+        things["import"] = answer.json()["id"]
+
+
+def backlog(title: str) -> bytes:
+    """A small file in the form of Task Master."""
+    tasks = [
+        {"id": 1, "title": title, "status": "pending", "dependencies": []},
+        {"id": 2, "title": title, "status": "done", "dependencies": [1]},
+    ]
+    return msgspec.json.encode({"master": {"tasks": tasks}})
