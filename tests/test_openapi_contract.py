@@ -75,11 +75,12 @@ def served(
 def test_every_answer_is_one_that_the_description_promises(
     case: schemathesis.Case, served: Served
 ) -> None:
-    for name, generated in case.path_parameters.items():
-        known = served.known.get(_noun(name), [])
-        turn = crc32(repr(generated).encode("utf-8", "surrogatepass"))
-        if known and turn % 4:
-            case.path_parameters[name] = known[turn % len(known)]
+    for values in (case.path_parameters, case.query or {}):
+        for name, generated in values.items():
+            known = served.known.get(_noun(name), [])
+            turn = crc32(repr(generated).encode("utf-8", "surrogatepass"))
+            if known and turn % 4:
+                values[name] = known[turn % len(known)]
 
     response = case.call(base_url=served.url, headers={"Authorization": f"Bearer {served.key}"})
 

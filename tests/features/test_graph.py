@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
 from random import Random
 from uuid import UUID
 
@@ -72,7 +73,7 @@ def test_no_task_may_depend_on_its_own_ancestor_or_descendant(
 ) -> None:
     family = [*line, *([other] if other not in line else [])]
     known = needs_of_tasks(TASKS)
-    for child, parent in zip(family, family[1:], strict=False):
+    for child, parent in pairwise(family):
         known += needs_of_parent(child, parent)
 
     refused = [
@@ -185,7 +186,7 @@ def test_a_long_chain_is_measured_without_a_limit() -> None:
 @thorough
 @given(numbers, numbers)
 def test_ranks_rise_with_the_number(one: int, other: int) -> None:
-    lower, higher = sorted({one, other})[0], sorted({one, other})[-1]
+    lower, higher = min(one, other), max(one, other)
 
     assert (rank_of_number(lower) < rank_of_number(higher)) == (lower < higher)
 

@@ -162,7 +162,7 @@ async def test_nothing_comes_into_a_project_that_became_private_meanwhile(
 
     await run_waiting(database)
 
-    late = await cast.grace.get(f"/imports/{asked['id']}")
+    late = await cast.ada.get(f"/imports/{asked['id']}")
     assert (late["state"], late["report"]) == ("failed", None)
     assert await all_tasks(cast.ada) == []
 

@@ -13,13 +13,11 @@ import pytest
 from nexus.entrypoints.http import Nexus
 from nexus.platform.database import Database
 from nexus.platform.settings import Settings
-from tests.cast import Person
+from tests.cast import Cast, Person
 
 
 @pytest.fixture
-async def faces(
-    ada: Person, app: Nexus, database: Database, settings: Settings
-) -> AsyncIterator[list[Person]]:
+async def faces(ada: Person, database: Database, settings: Settings) -> AsyncIterator[list[Person]]:
     """Ada at two server processes on one database; at one on SQLite, which has one writer."""
     if database.dialect == "sqlite":
         yield [ada, ada]
@@ -111,9 +109,7 @@ async def test_a_project_key_asked_for_by_many_at_once_is_given_to_one(
 async def test_of_two_opposite_dependencies_exactly_one_is_refused(faces: list[Person]) -> None:
     ada = faces[0]
     await ada.a_project()
-    pairs = [
-        ((await ada.a_task())["key"], (await ada.a_task())["key"]) for _ in range(50)
-    ]
+    pairs = [((await ada.a_task())["key"], (await ada.a_task())["key"]) for _ in range(50)]
 
     answers = await asyncio.gather(
         *(
@@ -146,9 +142,7 @@ async def test_random_edges_added_at_once_never_close_a_cycle(faces: list[Person
         *(
             faces[i % 2].call("PATCH", f"/tasks/{one}", json={"parent": other})
             if i % 5 == 0
-            else faces[i % 2].call(
-                "POST", f"/tasks/{one}/dependencies", json={"depends_on": other}
-            )
+            else faces[i % 2].call("POST", f"/tasks/{one}/dependencies", json={"depends_on": other})
             for i, (one, other) in enumerate(pairs)
         )
     )
@@ -254,11 +248,7 @@ async def test_labels_named_in_opposite_orders_at_once_hold_nobody_up(
     names = [f"label {i}" for i in range(20)]
 
     tasks = await asyncio.gather(
-        *(
-            face.a_task(labels=names if i % 2 else names[::-1])
-            for i in range(6)
-            for face in faces
-        )
+        *(face.a_task(labels=names if i % 2 else names[::-1]) for i in range(6) for face in faces)
     )
 
     assert all(len(task["labels"]) == 20 for task in tasks)
@@ -332,6 +322,23 @@ async def test_tasks_put_in_one_place_at_once_all_get_a_place_of_their_own(
     assert board[0]["key"] == top
     assert board[-1]["key"] == last
     assert len({one["rank"] for one in board}) == len(tasks)
+
+
+async def test_two_owners_who_demote_each_other_at_once_leave_one(cast: Cast) -> None:
+    ada, grace = cast.ada, cast.grace
+    await ada.patch(f"/users/{grace.id}", {"role": "admin", "is_owner": True})
+
+    answers = await asyncio.gather(
+        *(
+            who.call("PATCH", f"/users/{other.id}", json={"is_owner": False})
+            for who, other in ((ada, grace), (grace, ada))
+        )
+    )
+
+    assert min(answer.status_code for answer in answers) == 200
+    assert {answer.status_code for answer in answers} <= {200, 403, 409}
+    owners = [one for one in (await ada.get("/users"))["items"] if one["is_owner"]]
+    assert len(owners) == 1
 
 
 async def _post(who: Person, path: str, body: Any, key: str) -> httpx.Response:

@@ -152,8 +152,8 @@ async def test_a_new_password_ends_all_other_sessions(
     assert (await there.call("GET", "/me")).status_code == 401
     assert (await sign_in(a_client(app), user.email, PASSWORD)).status_code == 401
     assert (await sign_in(a_client(app), user.email, NEW_PASSWORD)).status_code == 201
-    [event] = await ada.events(name="session.revoked")
-    assert event["payload"]["reason"] == "password changed"
+    [event] = await ada.events(name="user.password_changed")
+    assert event["subject"] == f"user:{user.id}"
 
 
 @pytest.mark.parametrize("current", [{}, {"current_password": "a guess at it"}])

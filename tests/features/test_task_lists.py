@@ -78,7 +78,6 @@ async def _a_backlog(cast: Cast) -> dict[str, Any]:
     [
         ({"status": "done"}, "API-6"),
         ({"status": ["in_progress", "backlog"]}, "API-4 WEB-4"),
-        ({"priority": "high"}, "API-1 API-3"),
         ({"priority": ["critical", "low"]}, "API-2 WEB-3"),
         ({"project": "web"}, "WEB-1 WEB-2 WEB-3 WEB-4"),
         ({"project": ["API", "WEB"], "status": "todo", "q": "s"}, "API-2"),
@@ -86,7 +85,6 @@ async def _a_backlog(cast: Cast) -> dict[str, Any]:
         ({"label": ["food", "Urgent"]}, "API-1"),
         ({"assignee": "me"}, "API-2 WEB-2"),
         ({"assignee": "grace"}, "API-5 WEB-2"),
-        ({"assignee": "bob"}, ""),
         ({"assignee": "none", "project": "API"}, "API-1 API-3 API-4 API-6"),
         ({"parent": "api-1"}, "API-3"),
         ({"parent": "API-99"}, ""),
@@ -97,8 +95,7 @@ async def _a_backlog(cast: Cast) -> dict[str, Any]:
         ({"archived": True}, "API-7"),
         ({"q": "CRÈme"}, "API-1"),
         ({"q": "cre"}, "API-1 WEB-1"),
-        ({"q": "cre brul"}, "API-1"),
-        ({"q": "brulee"}, "API-1 API-4"),
+        ({"q": "brul"}, "API-1 API-4"),
         ({"q": "STRASSE feg"}, "API-2"),
         ({"q": "rème"}, ""),
         ({"q": "snake_case"}, "API-4"),
@@ -113,11 +110,8 @@ async def test_a_filter_finds_what_it_says(
     cast: Cast, params: dict[str, Any], expected: str
 ) -> None:
     repository = await _a_backlog(cast)
-    named = {"grace": cast.grace.id, "bob": cast.bob.id, "a": repository["id"]}
-    given = {
-        name: named.get(value, value) if name in {"assignee", "repository"} else value
-        for name, value in params.items()
-    }
+    ids = {"assignee=grace": cast.grace.id, "repository=a": repository["id"]}
+    given = {name: ids.get(f"{name}={value}", value) for name, value in params.items()}
 
     found = await _keys(cast.ada, sort="key", **given)
 
@@ -229,7 +223,6 @@ async def test_a_tampered_cursor_is_refused(cast: Cast, sort: str) -> None:
     ("query", "status", "says"),
     [
         ("limit=201", 400, "limit"),
-        ("limit=0", 400, "limit"),
         ("sort=best", 400, "sort"),
         ("status=open", 400, "status"),
         ("priority=5", 400, "priority"),

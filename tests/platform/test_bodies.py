@@ -25,15 +25,22 @@ MALFORMED = {
     "a string": b'"API"',
     "a wrong type": b'{"project": "API", "title": 5}',
     "null for a text": b'{"project": "API", "title": null}',
-    "an unknown field": b'{"project": "API", "title": "T", "tittle": "T"}',
+    "a number as text": b'{"project": "API", "title": "T", "complexity_manual": "5"}',
+    "a number for a date": b'{"project": "API", "title": "T", "due_on": 20260131}',
+    "a text for a list": b'{"project": "API", "title": "T", "labels": "urgent"}',
+    "an unknown field": b'{"project": "API", "title": "T", "headline": "T"}',
     "a missing field": b'{"project": "API"}',
     "a key twice": b'{"project": "API", "title": "T", "title": "U"}',
     "a key twice inside": b'{"project": "API", "title": "T", "custom": {"a": 1, "\\u0061": 2}}',
     "NaN": b'{"project": "API", "title": "T", "custom": {"n": NaN}}',
     "Infinity": b'{"project": "API", "title": "T", "custom": {"n": -Infinity}}',
     "a number out of range": b'{"project": "API", "title": "T", "custom": {"n": 1e400}}',
-    "an endless number": b'{"project": "API", "title": "T", "custom": {"n": 1' + b"0" * 9000 + b"}}",
-    "an integer beyond 64 bit": b'{"project": "API", "title": "T", "complexity_manual": 1' + b"0" * 30 + b"}",
+    "an endless number": b'{"project": "API", "title": "T", "custom": {"n": 1'
+    + b"0" * 9000
+    + b"}}",
+    "an integer beyond 64 bit": b'{"project": "API", "title": "T", "complexity_manual": 1'
+    + b"0" * 30
+    + b"}",
     "100,000 deep lists": DEEP + b"[" * 100_000 + b"]" * 100_000 + b"}}",
     "100,000 deep objects": DEEP + b'{"x":' * 100_000 + b"1" + b"}" * 100_000 + b"}}",
     "unclosed depth": b"[" * 100_000,
@@ -90,15 +97,14 @@ async def test_a_number_in_custom_comes_back_as_it_went_in(ada: Person, number: 
 
 
 @pytest.mark.parametrize(
-    "content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "", "json"]
+    "content_type",
+    ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "", "json"],
 )
 async def test_only_json_is_taken(ada: Person, content_type: str) -> None:
     await ada.a_project()
     body = json.dumps({"project": "API", "title": "T"}).encode()
 
-    answer = await ada.call(
-        "POST", "/tasks", content=body, headers={"Content-Type": content_type}
-    )
+    answer = await ada.call("POST", "/tasks", content=body, headers={"Content-Type": content_type})
 
     assert answer.status_code == 415
     assert answer.json()["code"] == "body.not_json"
@@ -111,9 +117,7 @@ async def test_json_is_taken_however_it_is_announced(ada: Person, content_type: 
     await ada.a_project()
     body = json.dumps({"project": "API", "title": "T"}).encode()
 
-    answer = await ada.call(
-        "POST", "/tasks", content=body, headers={"Content-Type": content_type}
-    )
+    answer = await ada.call("POST", "/tasks", content=body, headers={"Content-Type": content_type})
 
     assert answer.status_code == 201
 
@@ -185,14 +189,35 @@ async def test_a_query_that_is_no_text_is_refused(ada: Person, query: str) -> No
     assert answer.json()["code"] == "request.malformed"
 
 
-@pytest.mark.parametrize("name", ["%FF", "%ED%A0%80", "%C0%80", "%F0%9F%98%80", "a%2Fb", "%0A", "%7F"])
+@pytest.mark.parametrize(
+    "name", ["%FF", "%ED%A0%80", "%C0%80", "%F0%9F%98%80", "a%2Fb", "%0A", "%7F"]
+)
 async def test_a_name_in_the_address_that_is_no_text_is_not_found(ada: Person, name: str) -> None:
     answers = [
         await ada.call("GET", path)
-        for path in (f"/tasks/{name}", f"/projects/{name}", f"/keys/{name}", f"/me?workspace={name}")
+        for path in (
+            f"/tasks/{name}",
+            f"/projects/{name}",
+            f"/keys/{name}",
+            f"/me?workspace={name}",
+        )
     ]
 
     assert {answer.status_code for answer in answers} <= {400, 404}
+
+
+@pytest.mark.parametrize(
+    "moment",
+    ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59.999999-14:00", "1969-12-31T23:59:59Z"],
+)
+async def test_a_moment_at_the_end_of_time_is_refused_or_harmless(ada: Person, moment: str) -> None:
+    answers = [
+        await ada.call("GET", "/events", params={"since": moment}),
+        await ada.call("GET", "/events", params={"until": moment}),
+        await ada.call("POST", "/keys", json={"name": "robot", "expires_at": moment}),
+    ]
+
+    assert {answer.status_code for answer in answers} <= {200, 201, 400, 422}
 
 
 async def test_words_of_every_kind_can_be_searched_for(ada: Person) -> None:
@@ -206,13 +231,28 @@ async def test_words_of_every_kind_can_be_searched_for(ada: Person) -> None:
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inside: st.lists(inside, max_size=4)
-    | st.dictionaries(st.text(max_size=8), inside, max_size=4),
+    lambda inside: (
+        st.lists(inside, max_size=4) | st.dictionaries(st.text(max_size=8), inside, max_size=4)
+    ),
     max_leaves=12,
 )
 task_fields = st.sampled_from(
-    ["project", "title", "description", "acceptance", "status", "priority", "complexity_manual",
-     "labels", "due_on", "repository_id", "parent", "dependencies", "assignees", "custom"]
+    [
+        "project",
+        "title",
+        "description",
+        "acceptance",
+        "status",
+        "priority",
+        "complexity_manual",
+        "labels",
+        "due_on",
+        "repository_id",
+        "parent",
+        "dependencies",
+        "assignees",
+        "custom",
+    ]
 )
 
 

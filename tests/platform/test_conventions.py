@@ -37,39 +37,82 @@ class Refused:
 
 WORDS = {"project": "API", "title": "A task"}
 REFUSALS = [
-    Refused(status=400, code="request.malformed", path="/tasks?stauts=todo"),
+    Refused(status=400, code="request.malformed", path="/tasks?state=todo"),
     Refused(status=400, code="request.malformed", path="/tasks?limit=5&limit=6"),
     Refused(status=400, code="request.invalid", path="/tasks?limit=201"),
     Refused(status=400, code="request.invalid", path="/tasks?limit=0"),
     Refused(status=400, code="request.invalid", path="/tasks?limit=many"),
     Refused(status=400, code="request.invalid", path="/tasks?status=blocked"),
     Refused(status=400, code="request.invalid", path="/events?after=99999999999999999999"),
-    Refused(status=400, code="request.malformed", method="PATCH", path="/tasks/API-1",
-            body={"title": "New"}, headers=(("If-Match", '"one"'),)),
-    Refused(status=401, code="authentication.refused", path="/tasks",
-            headers=(("Authorization", "Bearer nxs_nobody_knows"),)),
-    Refused(status=401, code="authentication.refused", path="/tasks",
-            headers=(("Authorization", "Basic YWRhOmFkYQ=="),)),
-    Refused(status=403, code="permission.missing", who="vic", method="POST", path="/tasks",
-            body=WORDS),
+    Refused(
+        status=400,
+        code="request.malformed",
+        method="PATCH",
+        path="/tasks/API-1",
+        body={"title": "New"},
+        headers=(("If-Match", '"one"'),),
+    ),
+    Refused(
+        status=401,
+        code="authentication.refused",
+        path="/tasks",
+        headers=(("Authorization", "Bearer nxs_nobody_knows"),),
+    ),
+    Refused(
+        status=401,
+        code="authentication.refused",
+        path="/tasks",
+        headers=(("Authorization", "Basic YWRhOmFkYQ=="),),
+    ),
+    Refused(
+        status=403, code="permission.missing", who="vic", method="POST", path="/tasks", body=WORDS
+    ),
     Refused(status=404, code="task.not_found", path="/tasks/API-404"),
     Refused(status=404, code="task.not_found", path="/tasks/what-is-this"),
     Refused(status=404, code="task.not_found", who="bob", path="/tasks/API-1"),
     Refused(status=404, code="route.not_found", path="/nowhere"),
     Refused(status=404, code="route.not_found", path="/keys/not-an-id"),
-    Refused(status=404, code="not_found", path="/tasks",
-            headers=(("X-Nexus-Workspace", "not-an-id"),)),
+    Refused(
+        status=404, code="not_found", path="/tasks", headers=(("X-Nexus-Workspace", "not-an-id"),)
+    ),
     Refused(status=405, code="method.not_allowed", method="DELETE", path="/tasks"),
-    Refused(status=409, code="task.not_finished", method="PATCH", path="/tasks/API-1",
-            body={"archived": True}),
-    Refused(status=412, code="stale", method="PATCH", path="/tasks/API-1", body={"title": "New"},
-            headers=(("If-Match", '"9"'),)),
-    Refused(status=413, code="body.too_large", method="POST", path="/tasks",
-            body=WORDS | {"description": "x" * 1_100_000}),
-    Refused(status=415, code="body.not_json", method="POST", path="/tasks", body=WORDS,
-            headers=(("Content-Type", "text/plain"),)),
-    Refused(status=422, code="task.reference_unknown", method="POST", path="/tasks",
-            body=WORDS | {"parent": "API-404"}),
+    Refused(
+        status=409,
+        code="task.not_finished",
+        method="PATCH",
+        path="/tasks/API-1",
+        body={"archived": True},
+    ),
+    Refused(
+        status=412,
+        code="stale",
+        method="PATCH",
+        path="/tasks/API-1",
+        body={"title": "New"},
+        headers=(("If-Match", '"9"'),),
+    ),
+    Refused(
+        status=413,
+        code="body.too_large",
+        method="POST",
+        path="/tasks",
+        body=WORDS | {"description": "x" * 1_100_000},
+    ),
+    Refused(
+        status=415,
+        code="body.not_json",
+        method="POST",
+        path="/tasks",
+        body=WORDS,
+        headers=(("Content-Type", "text/plain"),),
+    ),
+    Refused(
+        status=422,
+        code="task.reference_unknown",
+        method="POST",
+        path="/tasks",
+        body=WORDS | {"parent": "API-404"},
+    ),
     Refused(status=422, code="cursor.not_understood", path="/tasks?cursor=bm9uZQ"),
 ]
 
@@ -114,12 +157,29 @@ async def test_without_a_credential_the_answer_says_how_to_send_one(ada: Person)
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
 
 
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [
+        ("Authorization", b"Bearer \xff\xfe"),
+        ("Authorization", b"Bearer"),
+        ("Authorization", b"Bearer nxs_a_b extra"),
+        ("Authorization", b"Bearer " + b"x" * 5000),
+        ("Cookie", b"nexus_session=\xff; ="),
+        ("Cookie", b"nexus_session=" + b"x" * 5000),
+        ("Cookie", b"nexus_session=a\\000b"),
+    ],
+)
+async def test_an_odd_credential_is_not_known(ada: Person, header: str, value: bytes) -> None:
+    answer = await ada.http.get("/api/v1/tasks", headers=[(header.encode(), value)])
+
+    assert answer.status_code == 401, answer.text
+    assert answer.json()["code"].startswith("authentication.")
+
+
 async def test_a_field_that_is_wrong_is_named(ada: Person) -> None:
     await ada.a_project()
 
-    answer = await ada.call(
-        "POST", "/tasks", json=WORDS | {"acceptance": ["It works", 5]}
-    )
+    answer = await ada.call("POST", "/tasks", json=WORDS | {"acceptance": ["It works", 5]})
 
     assert answer.status_code == 400
     assert [one["field"] for one in answer.json()["errors"]] == ["acceptance[1]"]
@@ -136,7 +196,8 @@ async def test_a_sane_request_id_is_taken_over(ada: Person, given: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "given", ["", "short", "x" * 101, "with spaces in it", "<script>alert(1)</script>", "ümläutümläut"]
+    "given",
+    ["", "short", "x" * 101, "with spaces in it", "<script>alert(1)</script>", "ümläutümläut"],
 )
 async def test_an_odd_request_id_is_replaced_by_one_of_ours(ada: Person, given: str) -> None:
     headers = [(b"x-request-id", given.encode())]
@@ -190,8 +251,15 @@ async def test_an_address_that_does_not_take_a_method_says_which_it_takes(ada: P
 
 
 async def test_a_very_long_name_in_the_address_is_simply_not_found(ada: Person) -> None:
-    paths = [f"/tasks/{'A' * 5000}", f"/tasks/API-{'9' * 50}", f"/projects/{'A' * 5000}",
-             f"/keys/{'0' * 5000}", "/tasks/API-000001", "/tasks/%20", "/tasks/..%2f..%2fetc"]
+    paths = [
+        f"/tasks/{'A' * 5000}",
+        f"/tasks/API-{'9' * 50}",
+        f"/projects/{'A' * 5000}",
+        f"/keys/{'0' * 5000}",
+        "/tasks/API-000001",
+        "/tasks/%20",
+        "/tasks/..%2f..%2fetc",
+    ]
 
     answers = [await ada.call("GET", path) for path in paths]
 

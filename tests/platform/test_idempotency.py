@@ -122,7 +122,10 @@ async def test_a_key_that_cannot_be_used_is_refused(ada: Person, key: bytes) -> 
     await ada.a_project()
 
     refused = await ada.call(
-        "POST", "/tasks", json=TASK, headers={b"Idempotency-Key": key}  # pyright: ignore
+        "POST",
+        "/tasks",
+        json=TASK,
+        headers={b"Idempotency-Key": key},  # pyright: ignore[reportArgumentType]
     )
 
     assert refused.status_code == 422, refused.text

@@ -149,9 +149,7 @@ async def test_a_page_of_an_allowed_site_may_call_and_read_what_it_needs(
     assert "Origin" in answer.headers["Vary"]
 
 
-async def test_a_page_of_an_allowed_site_can_read_refusals_too(
-    ada: Person, opened: Opened
-) -> None:
+async def test_a_page_of_an_allowed_site_can_read_refusals_too(ada: Person, opened: Opened) -> None:
     ada = replace(ada, http=await opened(cors_origins=(BOARD,)))
     origin = {"Origin": BOARD}
 

@@ -55,7 +55,10 @@ async def test_a_healthy_server_says_so(ada: Person) -> None:
     ready = await ada.http.get("/readyz")
 
     assert (alive.status_code, alive.json()["status"]) == (200, "ok")
-    assert (ready.status_code, ready.json()) == (200, {"status": "ok", "checks": {"database": "ok"}})
+    assert (ready.status_code, ready.json()) == (
+        200,
+        {"status": "ok", "checks": {"database": "ok"}},
+    )
 
 
 @pytest.mark.parametrize(

@@ -60,40 +60,12 @@ class Nexus:
 
 def create_litestar(database: Database, settings: Settings) -> Litestar:
     credentials = Credentials(database)
-    http, identity = settings.http, settings.identity
-    public_url = (http.public_url or f"http://{http.host}:{http.port}").rstrip("/")
-    shared = {
-        "tx": Provide(provide_tx, sync_to_thread=False),
-        "reading": Provide(provide_reading, sync_to_thread=False),
-        "actor": Provide(provide_actor, sync_to_thread=False),
-        "caller": Provide(provide_caller, sync_to_thread=False),
-        "sign_in_throttle": _value(Throttle(identity.sign_in_attempts)),
-        "session_lifetime": _value(timedelta(days=identity.session_days)),
-        "invitation_lifetime": _value(timedelta(days=identity.invitation_days)),
-        "workspace_creation_open": _value(identity.anyone_creates_workspaces),
-        "allowed_origins": _value(frozenset(http.cors_origins)),
-        "cookies_secure": _value(public_url.startswith("https:")),
-        "public_url": _value(public_url),
-    }
-    api = Router(API, route_handlers=CONTROLLERS, dependencies=shared)
-
-    imports_woken = asyncio.Event()
-
-    @asynccontextmanager
-    async def lifespan(_: Litestar) -> AsyncGenerator[None]:
-        behind = [
-            asyncio.create_task(_write_last_use(credentials)),
-            asyncio.create_task(import_jobs.run_forever(database, imports_woken)),
-        ]
-        yield
-        for task in behind:
-            task.cancel()
-        await asyncio.gather(*behind, return_exceptions=True)
-        await credentials.write_last_use()
-        await database.close()
-
+    http = settings.http
     app = Litestar(
-        [api, PageController],
+        [
+            Router(API, route_handlers=CONTROLLERS, dependencies=_shared_by_controllers(settings)),
+            PageController,
+        ],
         dependencies={
             "version": _value(VERSION),
             "check_ready": _value(_ready_check(database)),
@@ -111,11 +83,45 @@ def create_litestar(database: Database, settings: Settings) -> Litestar:
         exception_handlers={**EXCEPTION_HANDLERS, StoredAnswer: on_stored_answer},
         cors_config=_cors(http.cors_origins),
         openapi_config=None,
-        lifespan=[lifespan],
+        lifespan=[lambda _: _running(database, credentials)],
         logging_config=None,
     )
     learn_inputs(app)
     return app
+
+
+def _shared_by_controllers(settings: Settings) -> dict[str, Provide]:
+    """What a controller may ask for by name: the request's parts, and values of settings."""
+    http, identity = settings.http, settings.identity
+    public_url = (http.public_url or f"http://{http.host}:{http.port}").rstrip("/")
+    return {
+        "tx": Provide(provide_tx, sync_to_thread=False),
+        "reading": Provide(provide_reading, sync_to_thread=False),
+        "actor": Provide(provide_actor, sync_to_thread=False),
+        "caller": Provide(provide_caller, sync_to_thread=False),
+        "sign_in_throttle": _value(Throttle(identity.sign_in_attempts)),
+        "session_lifetime": _value(timedelta(days=identity.session_days)),
+        "invitation_lifetime": _value(timedelta(days=identity.invitation_days)),
+        "workspace_creation_open": _value(identity.anyone_creates_workspaces),
+        "allowed_origins": _value(frozenset(http.cors_origins)),
+        "cookies_secure": _value(public_url.startswith("https:")),
+        "public_url": _value(public_url),
+    }
+
+
+@asynccontextmanager
+async def _running(database: Database, credentials: Credentials) -> AsyncGenerator[None]:
+    """What goes on beside the requests, while the server runs."""
+    behind = [
+        asyncio.create_task(_write_last_use(credentials)),
+        asyncio.create_task(import_jobs.run_forever(database)),
+    ]
+    yield
+    for task in behind:
+        task.cancel()
+    await asyncio.gather(*behind, return_exceptions=True)
+    await credentials.write_last_use()
+    await database.close()
 
 
 def _value(value: Any) -> Provide:

@@ -36,22 +36,24 @@ def alembic_config(connection: Connection | None = None) -> Config:
 
 @contextmanager
 def migrating_connection(url: DatabaseUrl) -> Generator[Connection]:
-    """A synchronous connection that may change tables; on PostgreSQL one migrates at a time."""
-    if url.is_sqlite:
-        url.file.parent.mkdir(parents=True, exist_ok=True)
+    """A synchronous connection in a transaction that may change tables: all of it or nothing.
+
+    On PostgreSQL one migrates at a time.
+    """
     engine = create_engine(url.synchronous)
     if url.is_sqlite:
-        # Batch mode rebuilds tables: with foreign keys on, that would delete their children.
+        url.file.parent.mkdir(parents=True, exist_ok=True)
         event.listen(engine, "connect", _sqlite_for_migrations)
+        event.listen(engine, "begin", _begin)
     try:
         with engine.connect() as connection:
             if not url.is_sqlite:
-                connection.execute(text("SELECT pg_advisory_lock(7258)"))
+                connection.execute(text("SELECT pg_advisory_lock(7258)"))  # until it closes
                 connection.commit()
-            yield connection
-            connection.commit()
-            if url.is_sqlite and connection.execute(text("PRAGMA foreign_key_check")).first():
-                raise RuntimeError("The migration left references that lead nowhere.")
+            with connection.begin():
+                yield connection
+                if url.is_sqlite and connection.execute(text("PRAGMA foreign_key_check")).first():
+                    raise RuntimeError("The migration left references that lead nowhere.")
     finally:
         engine.dispose()
 
@@ -83,6 +85,12 @@ PROGRAM_GENERATION = 1
 
 
 def _sqlite_for_migrations(connection: Any, _: object) -> None:
-    connection.execute("PRAGMA foreign_keys=OFF")
-    connection.execute("PRAGMA journal_mode=WAL")
+    connection.isolation_level = None  # else the driver commits before it changes a table
     connection.execute("PRAGMA busy_timeout=30000")
+    connection.execute("PRAGMA journal_mode=WAL")
+    # Batch mode rebuilds tables: with foreign keys on, that would delete their children.
+    connection.execute("PRAGMA foreign_keys=OFF")
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

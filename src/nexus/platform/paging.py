@@ -4,10 +4,12 @@ import base64
 import binascii
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from datetime import datetime
+from typing import Any, Generic, TypeVar, cast
 
 import msgspec
 
+from nexus.platform.clock import in_utc
 from nexus.platform.errors import Invalid
 
 T = TypeVar("T")
@@ -45,6 +47,18 @@ def page_of(
     return Page(items=items[:limit], next_cursor=write_cursor(order, key(items[limit - 1])))
 
 
+def _can_be_asked_for(value: object) -> bool:
+    """Whether both databases can compare with it; a cursor may have been tampered with."""
+    match value:
+        case str():
+            return "\x00" not in value
+        case int():
+            return -(2**31) <= value < 2**31
+        case datetime():
+            in_utc(value)  # or a ValueError
+    return True
+
+
 def write_cursor(order: str, values: Sequence[Any]) -> str:
     packed = msgspec.json.encode([order, *values])
     return base64.urlsafe_b64encode(packed).rstrip(b"=").decode()
@@ -55,8 +69,11 @@ def read_cursor(order: str, cursor: str, shape: type[T]) -> T:
     try:
         packed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         named, *values = msgspec.json.decode(packed, type=list[Any])
-        if named == order and not any(isinstance(v, str) and "\x00" in v for v in values):
-            return msgspec.convert(tuple(values), shape)
+        converted = msgspec.convert(tuple(values), shape)
+        if named == order and all(
+            _can_be_asked_for(value) for value in cast(tuple[object, ...], converted)
+        ):
+            return converted
     except (ValueError, binascii.Error, RecursionError):
         pass
     raise CursorNotUnderstood

@@ -14,6 +14,7 @@ from nexus.features.events.dto import EventOut, EventPage
 from nexus.features.events.service import EventService
 from nexus.features.events.wiring import event_service
 from nexus.platform.actor import ActorId
+from nexus.platform.clock import in_utc
 from nexus.platform.errors import Invalid
 from nexus.platform.http.answers import CursorParameter, Limit, paged
 from nexus.platform.http.guards import may
@@ -111,8 +112,7 @@ class ActivityController(Controller):
 
 
 def _aware(moment: datetime | None, field: str) -> datetime | None:
-    if moment and moment.tzinfo is None:
-        raise Invalid(
-            reason=f"'{field}' needs its offset from UTC, as in 2026-01-31T12:00:00Z.", field=field
-        )
-    return moment
+    try:
+        return in_utc(moment) if moment else None
+    except ValueError as error:
+        raise Invalid(reason=str(error), field=field) from error

@@ -17,6 +17,7 @@ import msgspec
 from nexus.features.imports.domain import Note, ParsedBacklog, ParsedList, ParsedTask
 from nexus.features.imports.errors import FileNotUnderstood
 from nexus.features.tasks.domain import Priority, TaskStatus
+from nexus.platform.clock import in_utc
 
 FORMAT = "taskmaster"
 DEFAULT_TAG = "master"
@@ -337,6 +338,6 @@ def _moment(value: Any) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(value)
+        return in_utc(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
     except ValueError:
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

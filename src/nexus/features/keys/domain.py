@@ -6,8 +6,15 @@ from datetime import datetime, timedelta
 from typing import NewType
 from uuid import UUID
 
-from nexus.features.keys.errors import ExpiryPassed, KeyRevoked, ScopesNotYours, UnknownScopes
+from nexus.features.keys.errors import (
+    ExpiryNotUsable,
+    ExpiryPassed,
+    KeyRevoked,
+    ScopesNotYours,
+    UnknownScopes,
+)
 from nexus.platform.actor import PERMISSIONS, Actor, ActorId, Permission, WorkspaceId
+from nexus.platform.clock import in_utc
 
 KeyId = NewType("KeyId", UUID)
 
@@ -69,7 +76,13 @@ def granted_scopes(asked: Iterable[str] | None, by: Actor) -> frozenset[Permissi
 
 
 def check_expiry(expires_at: datetime | None, at: datetime) -> None:
-    if expires_at and expires_at <= at:
+    if expires_at is None:
+        return
+    try:
+        is_past = in_utc(expires_at) <= at
+    except ValueError as error:
+        raise ExpiryNotUsable(reason=str(error), field="expires_at") from error
+    if is_past:
         raise ExpiryPassed(field="expires_at")
 
 

@@ -23,6 +23,11 @@ class ScopesNotYours(NotAllowed):
     message = "A key cannot do more than its maker, and you may not: {permission}."
 
 
+class ExpiryNotUsable(Invalid):
+    code = "key.expiry_not_usable"
+    message = "{reason}"
+
+
 class ExpiryPassed(Invalid):
     code = "key.expiry_passed"
     message = "The expiry of a new key lies in the future."

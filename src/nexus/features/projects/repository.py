@@ -184,12 +184,16 @@ class ProjectRepositoryRepository:
     def __init__(self, tx: Transaction) -> None:
         self._tx = tx
 
-    async def list_ids(self, project_id: ProjectId) -> Sequence[UUID]:
+    async def list_ids(self, project_key: str) -> Sequence[UUID]:
+        """Of a project that can be seen; none where there is no such project."""
         found = await self._tx.execute(
             select(ProjectRepositoryRow.repository_id)
+            .join(ProjectRow, ProjectRow.id == ProjectRepositoryRow.project_id)
             .where(
                 ProjectRepositoryRow.workspace_id == self._tx.workspace_id,
-                ProjectRepositoryRow.project_id == project_id,
+                ProjectRow.workspace_id == self._tx.workspace_id,
+                ProjectRow.key == project_key.upper(),
+                visible(ProjectRow.id, self._tx),
             )
             .order_by(ProjectRepositoryRow.added_at)
             .limit(1000)

@@ -202,8 +202,11 @@ class ProjectRepositoryService:
         self._events = events
 
     async def list_repositories(self, key: str) -> Sequence[Repository]:
-        project = await self._projects.get(key)
-        return await self._repositories.list_by_ids(await self._joins.list_ids(project.id))
+        repository_ids = await self._joins.list_ids(key)
+        if not repository_ids:
+            await self._projects.get(key)  # or ProjectNotFound
+            return []
+        return await self._repositories.list_by_ids(repository_ids)
 
     async def add(self, key: str, repository_id: UUID, *, by: Actor) -> None:
         project = await self._projects.get(key, lock=True)

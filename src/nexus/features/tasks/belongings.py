@@ -45,57 +45,41 @@ def _belongings(task_ids: Collection[TaskId], tx: Transaction) -> Any:
     """Rows of one shape: what it is, whose, its id, another task's id, and up to five texts."""
     other = aliased(TaskRow)
     seen = visible(other.project_id, tx)
+    brief = (other.key, other.title, other.status)
 
     def rows(what: str, table: Any, task_id: Any, *columns: Any) -> Any:
-        texts = [*columns[2:], *[_NO_TEXT] * (7 - len(columns))]
-        labelled = [column.label(name) for name, column in zip("abcde", texts, strict=True)]
-        return select(
-            literal(what).label("what"),
-            task_id.label("task_id"),
-            columns[0].label("id"),
-            columns[1].label("other_id"),
-            *labelled,
-        ).where(table.workspace_id == tx.workspace_id, task_id.in_(task_ids))
+        return _rows(what, task_id, *columns).where(
+            table.workspace_id == tx.workspace_id, task_id.in_(task_ids)
+        )
 
+    labels = rows("label", TaskLabelRow, TaskLabelRow.task_id, LabelRow.id, _NO_ID, LabelRow.name)
+    people = (ActorRow.id, _NO_ID, ActorRow.name, ActorRow.handle, ActorRow.kind)
+    assignees = rows("assignee", TaskAssigneeRow, TaskAssigneeRow.task_id, *people)
+    edges = TaskDependencyRow
+    dependencies = rows("dependency", edges, edges.task_id, other.id, _NO_ID, *brief)
+    parents = rows("parent", TaskRow, TaskRow.id, other.id, _NO_ID, *brief)
+    title = func.coalesce(other.title, TaskLinkRow.title)
+    linked = (TaskLinkRow.id, other.id, other.key, title, other.status)
+    links = rows(
+        "link", TaskLinkRow, TaskLinkRow.task_id, *linked, TaskLinkRow.kind, TaskLinkRow.url
+    )
     return union_all(
-        rows("label", TaskLabelRow, TaskLabelRow.task_id, LabelRow.id, _NO_ID, LabelRow.name).join(
-            LabelRow, LabelRow.id == TaskLabelRow.label_id
-        ),
-        rows(
-            "assignee",
-            TaskAssigneeRow,
-            TaskAssigneeRow.task_id,
-            ActorRow.id,
-            _NO_ID,
-            ActorRow.name,
-            ActorRow.handle,
-            ActorRow.kind,
-        ).join(ActorRow, ActorRow.id == TaskAssigneeRow.actor_id),
-        rows(
-            "dependency",
-            TaskDependencyRow,
-            TaskDependencyRow.task_id,
-            other.id,
-            _NO_ID,
-            other.key,
-            other.title,
-            other.status,
-        ).join(other, and_(other.id == TaskDependencyRow.depends_on_id, seen)),
-        rows(
-            "parent", TaskRow, TaskRow.id, other.id, _NO_ID, other.key, other.title, other.status
-        ).join(other, and_(other.id == TaskRow.parent_id, seen)),
-        rows(
-            "link",
-            TaskLinkRow,
-            TaskLinkRow.task_id,
-            TaskLinkRow.id,
-            other.id,
-            other.key,
-            func.coalesce(other.title, TaskLinkRow.title),
-            other.status,
-            TaskLinkRow.kind,
-            TaskLinkRow.url,
-        ).outerjoin(other, and_(other.id == TaskLinkRow.other_id, seen)),
+        labels.join(LabelRow, LabelRow.id == TaskLabelRow.label_id),
+        assignees.join(ActorRow, ActorRow.id == TaskAssigneeRow.actor_id),
+        dependencies.join(other, and_(other.id == edges.depends_on_id, seen)),
+        parents.join(other, and_(other.id == TaskRow.parent_id, seen)),
+        links.outerjoin(other, and_(other.id == TaskLinkRow.other_id, seen)),
+    )
+
+
+def _rows(what: str, task_id: Any, own_id: Any, other_id: Any, *texts: Any) -> Any:
+    padded = [*texts, *[_NO_TEXT] * (5 - len(texts))]
+    return select(
+        literal(what).label("what"),
+        task_id.label("task_id"),
+        own_id.label("id"),
+        other_id.label("other_id"),
+        *[column.label(name) for name, column in zip("abcde", padded, strict=True)],
     )
 
 

@@ -50,8 +50,8 @@ class TaskGraph:
         if parent is None and not dependencies:
             return Place()
         await self.lock()
-        parent_ref = TaskRef.of(parent) if parent else None
-        refs = {text: TaskRef.of(text) for text in dependencies}
+        parent_ref = TaskRef.in_field(parent, "parent") if parent else None
+        refs = {text: TaskRef.in_field(text, "dependencies") for text in dependencies}
         found = await self._tasks.find_by_refs(
             [*refs.values(), *([parent_ref] if parent_ref else [])]
         )
@@ -79,7 +79,7 @@ class TaskGraph:
 
     async def with_parent(self, task: Task, parent: str | None) -> Task:
         """The task below another one, or (None) on its own. Saves nothing."""
-        wanted = TaskRef.of(parent) if parent else None
+        wanted = TaskRef.in_field(parent, "parent") if parent else None
         present = TaskRef(text=str(task.parent_id), id=task.parent_id) if task.parent_id else None
         found = await self._tasks.find_by_refs([ref for ref in (wanted, present) if ref])
         above = _named(found, wanted, "parent") if wanted else None
@@ -179,7 +179,7 @@ class DependencyService:
     async def depend(self, ref: str, on: str, *, by: Actor) -> Task:
         """Let a task wait for another one. Saying so twice changes nothing."""
         await self._graph.lock()
-        wanted = TaskRef.of(on)
+        wanted = TaskRef.in_field(on, "depends_on")
         old, other = await self._tasks.get_with_anchor(TaskRef.of(ref), wanted)
         if other is None:
             raise ReferenceUnknown(id=on, field="depends_on")

@@ -11,6 +11,7 @@ from uuid import UUID
 from nexus.features.projects.domain import ProjectId
 from nexus.features.tasks.errors import (
     AcceptanceItemNotFound,
+    ReferenceUnknown,
     StatusNotAllowed,
     TaskArchived,
     TaskNotFinished,
@@ -67,6 +68,14 @@ class TaskRef:
             return TaskRef(text=text, id=TaskId(UUID(text)))
         except ValueError:
             raise TaskNotFound(id=text[:60]) from None
+
+    @staticmethod
+    def in_field(text: str, field: str) -> "TaskRef":
+        """For a reference in a body. Raises ReferenceUnknown, which names the field."""
+        try:
+            return TaskRef.of(text)
+        except TaskNotFound as error:
+            raise ReferenceUnknown(id=text[:60], field=field) from error
 
 
 @dataclass(frozen=True, kw_only=True)

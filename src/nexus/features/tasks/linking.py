@@ -3,8 +3,13 @@
 from dataclasses import replace
 from uuid import UUID
 
-from nexus.features.tasks.domain import Task, TaskLink, TaskRef
-from nexus.features.tasks.errors import LinkNotFound, LinkTarget
+from nexus.features.tasks.domain import Task, TaskBrief, TaskLink, TaskRef
+from nexus.features.tasks.errors import (
+    LinkNotFound,
+    LinkTarget,
+    ReferenceUnknown,
+    TaskNotFound,
+)
 from nexus.features.tasks.events import TaskLinkAdded, TaskLinkRemoved
 from nexus.features.tasks.repository import TaskRepository
 from nexus.platform.actor import Actor
@@ -26,7 +31,8 @@ class LinkService:
         if (task is None) == (url is None):
             raise LinkTarget
         old = await self._tasks.get(TaskRef.of(ref), lock=True)
-        other = (await self._tasks.get(TaskRef.of(task))).brief() if task else None
+        old.check_not_archived()
+        other = await self._other(task) if task else None
         link = TaskLink(id=new_id(), kind=kind, task=other, url=url, title=tidy(title))
         new = replace(old, links=(*old.links, link), version=old.version + 1, updated_at=now())
 
@@ -43,6 +49,7 @@ class LinkService:
     async def unlink(self, ref: str, link_id: UUID, *, by: Actor) -> Task:
         old = await self._tasks.get(TaskRef.of(ref), lock=True)
         link = next((one for one in old.links if one.id == link_id), None)
+        old.check_not_archived()
         if link is None:
             raise LinkNotFound(key=old.key, id=link_id)
         kept = tuple(one for one in old.links if one.id != link_id)
@@ -61,3 +68,9 @@ class LinkService:
             by=by,
         )
         return new
+
+    async def _other(self, text: str) -> TaskBrief:
+        try:
+            return (await self._tasks.get_plain(TaskRef.in_field(text, "task"))).brief()
+        except TaskNotFound as error:
+            raise ReferenceUnknown(id=text, field="task") from error

@@ -67,6 +67,10 @@ def shape_of(order: Sequence[OrderBy]) -> Any:
 
 def conditions(which: TaskFilter, workspace_id: WorkspaceId) -> list[Any]:
     """What must hold of a task's row."""
+    return [*_own(which), *_related(which, workspace_id), *_ready(which, workspace_id)]
+
+
+def _own(which: TaskFilter) -> list[Any]:
     archived = TaskRow.archived_at.is_not(None)
     wanted: list[Any] = [archived if which.is_archived else ~archived]
     if which.statuses:
@@ -77,6 +81,13 @@ def conditions(which: TaskFilter, workspace_id: WorkspaceId) -> list[Any]:
         wanted.append(TaskRow.project_key.in_([key.upper() for key in which.projects]))
     if which.repository_id:
         wanted.append(TaskRow.repository_id == which.repository_id)
+    if which.is_top_level:
+        wanted.append(TaskRow.parent_id.is_(None))
+    return wanted + [TaskRow.words.contains(f" {word}", autoescape=True) for word in which.words]
+
+
+def _related(which: TaskFilter, workspace_id: WorkspaceId) -> list[Any]:
+    wanted: list[Any] = []
     for label in which.labels:
         named = (
             select(TaskLabelRow.task_id)
@@ -92,8 +103,6 @@ def conditions(which: TaskFilter, workspace_id: WorkspaceId) -> list[Any]:
         wanted.append(~_assigned(workspace_id))
     if which.assignee:
         wanted.append(_assigned(workspace_id, which.assignee))
-    if which.is_top_level:
-        wanted.append(TaskRow.parent_id.is_(None))
     if which.parent:
         parents = aliased(TaskRow)
         named = select(parents.id).where(
@@ -101,18 +110,21 @@ def conditions(which: TaskFilter, workspace_id: WorkspaceId) -> list[Any]:
             or_(parents.key == which.parent.key, parents.id == which.parent.id),
         )
         wanted.append(TaskRow.parent_id.in_(named))
-    if which.ready_for:
-        wanted += [
-            # Written out as in the index, so that the database sees that it fits.
-            and_(
-                TaskRow.status == literal("todo", literal_execute=True),
-                TaskRow.open_dependencies == literal(0, literal_execute=True),
-                TaskRow.open_subtasks == literal(0, literal_execute=True),
-            ),
-            or_(~_assigned(workspace_id), _assigned(workspace_id, which.ready_for)),
-        ]
-    wanted += [TaskRow.words.contains(f" {word}", autoescape=True) for word in which.words]
     return wanted
+
+
+def _ready(which: TaskFilter, workspace_id: WorkspaceId) -> list[Any]:
+    if which.ready_for is None:
+        return []
+    return [
+        # Written out as in the index, so that the database sees that it fits.
+        and_(
+            TaskRow.status == literal("todo", literal_execute=True),
+            TaskRow.open_dependencies == literal(0, literal_execute=True),
+            TaskRow.open_subtasks == literal(0, literal_execute=True),
+        ),
+        or_(~_assigned(workspace_id), _assigned(workspace_id, which.ready_for)),
+    ]
 
 
 def _assigned(workspace_id: WorkspaceId, to: ActorId | None = None) -> Any:

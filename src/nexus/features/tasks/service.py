@@ -212,8 +212,9 @@ class TaskService:
         """Put a task right below or above another one on its project's board."""
         if (after is None) == (before is None):
             raise PositionNeighbour
-        neighbour = TaskRef.of(after or before or "")
+        neighbour = TaskRef.in_field(after or before or "", "after" if after else "before")
         task, anchor = await self._tasks.get_with_anchor(TaskRef.of(ref), neighbour)
+        task.check_not_archived()
         if anchor is None or anchor.project_id != task.project_id or anchor.id == task.id:
             raise PositionNeighbour
         other = await self._tasks.neighbour(anchor, below=after is not None)

@@ -105,13 +105,7 @@ def _routes(app: Litestar) -> Iterator[tuple[HTTPRouteHandler, str, str]]:
 def _complete(operation: dict[str, Any], handler: HTTPRouteHandler, method: str) -> None:
     guard = guard_of(handler)
     operation["responses"].pop("400", None)
-    for answer in operation["responses"].values():
-        answer.setdefault("headers", {}).update(
-            {
-                name: {"description": text, "schema": {"type": "string"}}
-                for name, text in _HEADERS.items()
-            }
-        )
+    _add_headers(operation)
     for status in sorted(_refusals(handler, guard, method)):
         operation["responses"][str(status)] = {
             "description": _MEANINGS[status],
@@ -144,6 +138,16 @@ def _complete(operation: dict[str, Any], handler: HTTPRouteHandler, method: str)
                 "application/octet-stream": {"schema": {"type": "string", "format": "binary"}}
             },
         }
+
+
+def _add_headers(operation: dict[str, Any]) -> None:
+    for answer in operation["responses"].values():
+        answer.setdefault("headers", {}).update(
+            {
+                name: {"description": text, "schema": {"type": "string"}}
+                for name, text in _HEADERS.items()
+            }
+        )
 
 
 def _meaning_of(name: str) -> str:
