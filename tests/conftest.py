@@ -54,7 +54,7 @@ def pytest_terminal_summary(
         terminalreporter.write_line(f"NOT RUN: all tests on PostgreSQL. {missing}", red=True)
 
 
-def _name(request: pytest.FixtureRequest) -> str:
+def _process() -> str:
     return os.environ.get("PYTEST_XDIST_WORKER", "main")
 
 
@@ -85,7 +85,7 @@ def database_url(
         migrate(understand_url(url))
         yield url
     else:
-        with a_postgres_database(f"nexus_{_name(request)}") as url:
+        with a_postgres_database(f"nexus_{_process()}") as url:
             migrate(understand_url(url))
             yield url
 

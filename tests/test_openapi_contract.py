@@ -75,23 +75,28 @@ def served(
 def test_every_answer_is_one_that_the_description_promises(
     case: schemathesis.Case, served: Served
 ) -> None:
-    for values in (case.path_parameters, case.query or {}):
-        for name, generated in values.items():
-            known = served.known.get(_noun(name), [])
-            turn = crc32(repr(generated).encode("utf-8", "surrogatepass"))
-            if known and turn % 4:
-                values[name] = known[turn % len(known)]
+    _point_at_what_is_there(case, served.known)
 
     response = case.call(base_url=served.url, headers={"Authorization": f"Bearer {served.key}"})
 
     case.validate_response(response, checks=CHECKS)
 
 
-def _noun(parameter: str) -> str:
-    """What a path parameter names; members of a project are users too."""
-    if parameter == "key":
-        return "project"
-    return "task" if parameter == "depends_on" else parameter.removesuffix("_id")
+def _point_at_what_is_there(case: schemathesis.Case, known: dict[str, list[str]]) -> None:
+    """Generated ids lead nowhere, so seven of eight requests get the ids of what was put in."""
+    body = case.body if isinstance(case.body, dict) and "key" not in case.body else {}
+    generated = repr((case.path_parameters, case.query, case.body))
+    turn = crc32(generated.encode("utf-8", "surrogatepass"))
+    for values in (case.path_parameters, case.query or {}, body):
+        for name, value in values.items():
+            ids = known.get(_NOUNS.get(name, name.removesuffix("_id")), [])
+            if turn % 8 and ids and isinstance(value, str):
+                values[name] = ids[turn % len(ids)]
+
+
+_NOUNS = dict.fromkeys(["depends_on", "parent", "after", "before"], "task")
+_NOUNS |= {"key": "project", "lead_id": "user", "assignee": "user"}
+"""What a parameter or field names, where its own name does not say it."""
 
 
 @contextmanager

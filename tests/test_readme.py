@@ -20,7 +20,9 @@ STARTS, NOT_HERE = "make run", {"make test"}  # the second would run this test i
 
 def commands(root: Path) -> list[str]:
     """Every line of the README's shell blocks, in order."""
-    blocks = re.findall(r"^```sh\n(.*?)^```", (root / "README.md").read_text(), re.S | re.M)
+    blocks = re.findall(
+        r"^```sh\n(.*?)^```", (root / "README.md").read_text(), re.DOTALL | re.MULTILINE
+    )
     return [line for block in blocks for line in block.strip().split("\n")]
 
 

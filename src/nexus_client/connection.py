@@ -85,7 +85,12 @@ class Connection:
             raise _api_error(response)
         if answer is type(None):
             return answer()
-        return msgspec.json.decode(response.content, type=answer)
+        try:
+            return msgspec.json.decode(response.content, type=answer)
+        except msgspec.DecodeError as error:
+            raise ServerNotReached(
+                f"{self.url} answers, but not as this version of Nexus does ({error})."
+            ) from error
 
 
 def segment(value: object) -> str:

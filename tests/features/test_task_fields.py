@@ -311,7 +311,7 @@ async def test_the_answer_to_a_link_is_the_task_as_it_is_read_afterwards(ada: Pe
         ({"kind": "related", "task": "API-1", "url": "https://x.test"}, 422),
         ({"kind": "related", "url": "javascript:alert(1)"}, 400),
         ({"kind": "Not A Kind", "url": "https://x.test"}, 400),
-        ({"kind": "related", "task": "API-99"}, 404),
+        ({"kind": "related", "task": "API-99"}, 422),
     ],
 )
 async def test_a_link_that_leads_nowhere_is_refused(

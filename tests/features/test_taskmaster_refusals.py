@@ -146,7 +146,9 @@ good_records = st.fixed_dictionaries(
     }
 )
 good_tags = st.dictionaries(
-    st.text(min_size=1).filter(lambda name: name != "tasks"),
+    st.text(st.characters(exclude_characters="\x00"), min_size=1, max_size=90).filter(
+        lambda name: name != "tasks"
+    ),
     st.fixed_dictionaries({"tasks": st.lists(good_records, max_size=5)}),
     min_size=1,
     max_size=3,

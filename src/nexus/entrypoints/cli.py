@@ -1,5 +1,6 @@
 """The command line `nexus`: user commands speak HTTP, operator commands run in this process."""
 
+import os
 from typing import Annotated, Any
 
 import typer
@@ -41,6 +42,8 @@ def choose(
     ] = None,
 ) -> None:
     """Options before the command."""
+    if profile:
+        os.environ["NEXUS_PROFILE"] = profile
 
 
 @app.command()
@@ -80,9 +83,13 @@ def migrate(
     ] = "head",
 ) -> None:
     """Bring the database's schema up to date."""
-    from nexus.entrypoints.serve import migrate_settings  # noqa: PLC0415
+    from nexus.entrypoints.serve import CannotServe, migrate_settings  # noqa: PLC0415
 
-    migrate_settings(_settings(None, None, database), revision)
+    settings = _settings(None, None, database)
+    try:
+        migrate_settings(settings, revision)
+    except CannotServe as error:
+        fail(str(error), 7)
     output().print("The schema is up to date." if revision == "head" else f"At {revision}.")
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from granian.constants import Interfaces
 from granian.server.embed import Server
+from sqlalchemy.exc import SQLAlchemyError
 
 from nexus.entrypoints.first_start import FirstStart, prepare
 from nexus.entrypoints.http import Nexus
@@ -39,9 +40,15 @@ def open_database(settings: Settings) -> Database:
 
 
 def migrate_settings(settings: Settings, revision: str = "head") -> None:
-    """Migrate over the direct URL where there is one: migrations need no pooler."""
+    """Migrate over the direct URL where there is one: migrations need no pooler.
+
+    Raises CannotServe where the database is not to be reached or used.
+    """
     direct = settings.database.direct_url or settings.database.url
-    migrate(understand_url(direct.get_secret_value()), revision)
+    try:
+        migrate(understand_url(direct.get_secret_value()), revision)
+    except (SQLAlchemyError, OSError) as error:
+        raise CannotServe(_unusable(error)) from error
 
 
 async def _serve(settings: Settings, *, migrating: bool) -> None:
@@ -51,7 +58,11 @@ async def _serve(settings: Settings, *, migrating: bool) -> None:
     is_new_file = database.url.is_sqlite and not database.url.file.exists()
     if migrating or is_new_file:
         await asyncio.to_thread(migrate_settings, settings)
-    if problem := await schema_problem(database):
+    try:
+        problem = await schema_problem(database)
+    except (SQLAlchemyError, OSError) as error:
+        raise CannotServe(_unusable(error)) from error
+    if problem:
         raise CannotServe(f"Nexus cannot run on this database: {problem}.")
     first = await prepare(database)
     if first:
@@ -71,6 +82,12 @@ async def _serve(settings: Settings, *, migrating: bool) -> None:
     log.info("server.started", url=_url(settings), database=database.dialect)
     await server.serve()
     log.info("server.stopped")
+
+
+def _unusable(error: Exception) -> str:
+    """In the driver's own words, which name the host or file and never the password."""
+    cause = getattr(error, "orig", None) or error
+    return f"The database cannot be reached or used: {str(cause).strip()}"
 
 
 def _check_port(host: str, port: int) -> None:

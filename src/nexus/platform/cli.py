@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, NoReturn
 
-import click
 import msgspec
 import typer
 from rich.console import Console
@@ -75,6 +74,8 @@ def client() -> NexusClient:
             "NEXUS_URL and NEXUS_API_KEY.",
             3,
         )
+    if not key.isascii():
+        fail("The API key is not one of Nexus's: it has letters that keys never have.", 3)
     return NexusClient(url, key)
 
 
@@ -165,8 +166,7 @@ def _end(message: str, code: int) -> NoReturn:
 
 
 def _profile() -> Profile | None:
-    context = click.get_current_context(silent=True)
-    chosen = context.find_root().params.get("profile") if context else None
+    chosen = os.environ.get("NEXUS_PROFILE")
     profile = Profiles.load().find(chosen)
     if chosen and profile is None:
         fail(f"There is no profile {chosen!r}. 'nexus login --name {chosen} URL' makes it.", 3)

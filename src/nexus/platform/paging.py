@@ -56,7 +56,9 @@ def _can_be_asked_for(value: object) -> bool:
             return -(2**31) <= value < 2**31
         case datetime():
             in_utc(value)  # or a ValueError
-    return True
+            return True
+        case _:
+            return True
 
 
 def write_cursor(order: str, values: Sequence[Any]) -> str:

@@ -39,6 +39,7 @@ class Profiles:
         try:
             raw = json.loads(path.read_text())
             profiles = tuple(Profile(**one) for one in raw["profiles"])
+            _check_texts(profiles)
             return Profiles(path=path, current=str(raw["current"]), profiles=profiles)
         except FileNotFoundError:
             return Profiles(path=path, current="default", profiles=())
@@ -66,6 +67,11 @@ class Profiles:
             file.write("\n")
         draft.replace(self.path)
         return self.path
+
+
+def _check_texts(profiles: tuple[Profile, ...]) -> None:
+    if not all(isinstance(value, str) for one in profiles for value in asdict(one).values()):
+        raise TypeError("names, urls and keys are text")
 
 
 def default_path() -> Path:

@@ -15,7 +15,7 @@ from nexus.platform.actor import Actor, ActorId, WorkspaceId
 CommentId = NewType("CommentId", UUID)
 
 _MARKDOWN = MarkdownIt()
-_MENTION = re.compile(r"(?<![\w@/.-])@([a-z0-9](?:-?[a-z0-9])*)", re.IGNORECASE)
+_MENTION = re.compile(r"(?<![\w@/.-])@([a-z0-9](?:-?[a-z0-9])*)(?!\w)", re.IGNORECASE)
 MAX_MENTIONS = 50
 
 

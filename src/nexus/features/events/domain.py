@@ -40,7 +40,10 @@ def without_keys(payload: Mapping[str, Any], hidden: Collection[str]) -> dict[st
     """
 
     def is_hidden(value: object) -> bool:
-        return isinstance(value, str) and value.rpartition("-")[0] in hidden
+        if not isinstance(value, str):
+            return False
+        project, _, number = value.rpartition("-")
+        return number.isdigit() and project in hidden
 
     def cleaned(value: Any) -> Any:
         match value:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Row, or_, select
+from sqlalchemy import Row, and_, or_, select
 
 from nexus.features.events.domain import EventActor, EventFilter, PastEvent, without_keys
 from nexus.platform.actor import ActorKind
@@ -55,7 +55,7 @@ def _conditions(which: EventFilter) -> list[Any]:
         wanted.append(
             or_(
                 EventRow.name.in_(exact),
-                *[EventRow.name.startswith(f, autoescape=True) for f in families],
+                *[and_(EventRow.name >= f, EventRow.name < f + "\uffff") for f in families],
             )
         )
     if which.subject:

@@ -7,9 +7,8 @@ import asyncio
 
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
-from nexus.features.imports.domain import ImportId
+from nexus.features.imports.domain import Import
 from nexus.features.imports.wiring import import_service
-from nexus.platform.actor import WorkspaceId
 from nexus.platform.database import Database
 from nexus.platform.errors import AppError
 from nexus.platform.logging import logger
@@ -24,8 +23,8 @@ async def run_waiting(database: Database) -> int:
     """Carry out all imports that wait; how many there were."""
     async with database.system_reading() as tx:
         waiting = await import_service(tx).list_waiting()
-    for workspace_id, import_id in waiting:
-        await _run(database, workspace_id, import_id)
+    for one in waiting:
+        await _run(database, one)
     return len(waiting)
 
 
@@ -39,22 +38,21 @@ async def run_forever(database: Database) -> None:
         await asyncio.sleep(POLL_S)
 
 
-async def _run(database: Database, workspace_id: WorkspaceId, import_id: ImportId) -> None:
+async def _run(database: Database, one: Import) -> None:
+    """Carry one out as whoever asked for it: they see and reach what they do themselves."""
     try:
-        async with database.transaction(workspace_id) as tx:
-            await import_service(tx).run(import_id)
+        async with database.transaction(one.workspace_id, viewer=one.actor_id) as tx:
+            await import_service(tx).run(one.id)
     except AppError as why:
-        log.info("import.failed", import_id=str(import_id), why=str(why))
-        await _fail(database, workspace_id, import_id, str(why))
+        log.info("import.failed", import_id=str(one.id), why=str(why))
+        await _fail(database, one, str(why))
     except (OperationalError, InterfaceError, OSError):
         raise  # the database may be back soon, and the import still waits
     except Exception:
-        log.exception("import.broken", import_id=str(import_id))
-        await _fail(database, workspace_id, import_id, BROKEN)
+        log.exception("import.broken", import_id=str(one.id))
+        await _fail(database, one, BROKEN)
 
 
-async def _fail(
-    database: Database, workspace_id: WorkspaceId, import_id: ImportId, why: str
-) -> None:
-    async with database.transaction(workspace_id) as tx:
-        await import_service(tx).fail(import_id, why)
+async def _fail(database: Database, one: Import, why: str) -> None:
+    async with database.transaction(one.workspace_id) as tx:
+        await import_service(tx).fail(one.id, why)

@@ -6,13 +6,13 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Row, Select, insert, select, update
+from sqlalchemy import Row, Select, insert, or_, select, update
 
 from nexus.features.imports.domain import Import, ImportId, ImportReport, ImportState
 from nexus.features.imports.errors import ImportNotFound
 from nexus.features.imports.tables import ImportRow, TaskSourceRow
 from nexus.features.tasks.domain import TaskId
-from nexus.platform.actor import Actor, ActorId, WorkspaceId
+from nexus.platform.actor import Actor, ActorId
 from nexus.platform.actors import member_actor
 from nexus.platform.database import Transaction
 from nexus.platform.paging import Page, page_of, read_cursor
@@ -51,27 +51,25 @@ class ImportRepository:
         found = await self._tx.execute(query.order_by(ImportRow.id.desc()).limit(limit + 1))
         return page_of([_import(row) for row in found], limit, "imports", lambda one: (one.id,))
 
-    async def list_waiting(self) -> Sequence[tuple[WorkspaceId, ImportId]]:
+    async def list_waiting(self) -> Sequence[Import]:
         """Imports of all workspaces that are not finished, oldest first."""
         found = await self._tx.execute(
-            select(ImportRow.workspace_id, ImportRow.id)
+            select(*_WITHOUT_CONTENT)
             .where(ImportRow.state.in_([ImportState.QUEUED.value, ImportState.RUNNING.value]))
             .order_by(ImportRow.id)
             .limit(100)
         )
-        return [(WorkspaceId(row.workspace_id), ImportId(row.id)) for row in found]
+        return [_import(row) for row in found]
 
-    async def actor_of(self, one: Import) -> Actor | None:
-        """Who asked for it, as they are now; None if they left."""
+    async def actor_of(self, one: Import) -> tuple[Actor, bool]:
+        """Who asked for it, with what they may now, and whether they are still there."""
         found = await self._tx.execute(
             select(ActorRow).where(
-                ActorRow.workspace_id == self._tx.workspace_id,
-                ActorRow.id == one.actor_id,
-                ActorRow.removed_at.is_(None),
+                ActorRow.workspace_id == self._tx.workspace_id, ActorRow.id == one.actor_id
             )
         )
-        row = found.first()
-        return member_actor(row) if row else None
+        row = found.one()
+        return member_actor(row), row.removed_at is None
 
     async def add(self, one: Import, content: bytes) -> None:
         await self._tx.execute(
@@ -123,7 +121,9 @@ class ImportRepository:
                 TaskSourceRow.task_id,
                 TaskSourceRow.project,
             ).where(
-                TaskSourceRow.workspace_id == self._tx.workspace_id, TaskSourceRow.source == source
+                TaskSourceRow.workspace_id == self._tx.workspace_id,
+                TaskSourceRow.source == source,
+                visible_key(TaskSourceRow.project, self._tx),
             )
         )
         return {(row.list, row.external_id): (TaskId(row.task_id), row.project) for row in found}
@@ -138,7 +138,7 @@ class ImportRepository:
     def _imports(self) -> Select[Any]:
         return select(*_WITHOUT_CONTENT).where(
             ImportRow.workspace_id == self._tx.workspace_id,
-            visible_key(ImportRow.project, self._tx),
+            or_(ImportRow.actor_id == self._tx.viewer, visible_key(ImportRow.project, self._tx)),
         )
 
 

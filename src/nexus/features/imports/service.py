@@ -26,7 +26,7 @@ from nexus.features.projects.errors import ProjectNotFound
 from nexus.features.projects.service import ProjectService
 from nexus.features.tasks.domain import ImportedTask, TaskFields, TaskId
 from nexus.features.tasks.service import TaskIntake
-from nexus.platform.actor import Actor, WorkspaceId
+from nexus.platform.actor import Actor, Permission
 from nexus.platform.clock import now
 from nexus.platform.events import EventLog
 from nexus.platform.ids import new_id
@@ -90,7 +90,7 @@ class ImportService:
     async def list_imports(self, cursor: str | None, limit: int) -> Page[Import]:
         return await self._imports.list_page(cursor, limit)
 
-    async def list_waiting(self) -> Sequence[tuple[WorkspaceId, ImportId]]:
+    async def list_waiting(self) -> Sequence[Import]:
         """What is to be run, in all workspaces; for the job alone."""
         return await self._imports.list_waiting()
 
@@ -99,10 +99,13 @@ class ImportService:
         one = await self._imports.get(import_id, lock=True)
         if one.state in {ImportState.DONE, ImportState.FAILED}:
             return
-        by = await self._imports.actor_of(one)
-        if by is None:
-            await self._fail(one, "Whoever asked for it has left the workspace.", None)
+        by, is_there = await self._imports.actor_of(one)
+        if not is_there or not by.may(Permission("imports:write")):
+            why = "may no longer import here" if is_there else "has left the workspace"
+            await self._fail(one, f"Whoever asked for it {why}.", by)
             return
+        if one.project:
+            await self._check_project(one.project)
         content = await self._imports.content(import_id)
         parsed = await asyncio.to_thread(taskmaster.parse, content)
         arrival = await self._arrival(one, parsed, by)
@@ -121,13 +124,12 @@ class ImportService:
     async def fail(self, import_id: ImportId, why: str) -> None:
         """Put on record that an import cannot be carried out."""
         one = await self._imports.get(import_id, lock=True)
-        by = await self._imports.actor_of(one)
+        by, _ = await self._imports.actor_of(one)
         await self._fail(one, why, by)
 
-    async def _fail(self, one: Import, why: str, by: Actor | None) -> None:
+    async def _fail(self, one: Import, why: str, by: Actor) -> None:
         await self._imports.finish(one.id, report=None, error=why, at=now())
-        if by:
-            self._events.record(ImportFailed(import_id=one.id, why=why), by=by)
+        self._events.record(ImportFailed(import_id=one.id, why=why), by=by)
 
     async def _arrival(self, one: Import, parsed: ParsedBacklog, by: Actor) -> _Arrival:
         known = await self._imports.list_sources(one.source)

@@ -45,7 +45,7 @@ class TaskSourceRow(TenantRow, Base):
 
     __tablename__ = "task_sources"
     __table_args__ = (
-        UniqueConstraint("workspace_id", "source", "list", "external_id"),
+        UniqueConstraint("workspace_id", "source", "list", "external_id", "project"),
         within_workspace("task_id", "tasks"),
         within_workspace("import_id", "imports"),
         Index(None, "workspace_id", "import_id"),

@@ -7,7 +7,7 @@ dependencies come in several forms; a subtask's bare dependency means its siblin
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -21,7 +21,7 @@ from nexus.platform.clock import in_utc
 
 FORMAT = "taskmaster"
 DEFAULT_TAG = "master"
-MAX_TITLE, MAX_TEXT, MAX_CUSTOM = 500, 100_000, 30_000
+MAX_TITLE, MAX_TEXT, MAX_CUSTOM, MAX_ACCEPTANCE = 500, 100_000, 30_000, 100
 
 STATUSES = {
     "pending": TaskStatus.TODO,
@@ -32,7 +32,9 @@ STATUSES = {
     "in_progress": TaskStatus.IN_PROGRESS,
     "started": TaskStatus.IN_PROGRESS,
     "review": TaskStatus.IN_REVIEW,
+    "hooked": TaskStatus.IN_PROGRESS,
     "deferred": TaskStatus.DEFERRED,
+    "pinned": TaskStatus.DEFERRED,
     "done": TaskStatus.DONE,
     "completed": TaskStatus.DONE,
     "closed": TaskStatus.DONE,
@@ -51,7 +53,7 @@ _TAKEN = {
     "dependencies", "subtasks", "complexity", "acceptanceCriteria", "createdAt", "updatedAt",
     "parentTaskId", "parentId", "parentTask", "isSubtask",
 }  # fmt: skip
-_BULLET = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s*(?:\[[ xX]\]\s*)?")
+_BULLET = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+(?:\[[ xX]\]\s+)?")
 
 
 class _List(msgspec.Struct):
@@ -71,6 +73,13 @@ class _Record:
 
 def parse(content: bytes) -> ParsedBacklog:
     """Raises FileNotUnderstood, with a sentence that says why, for everything else."""
+    try:
+        return _parse(content)
+    except RecursionError as error:
+        raise FileNotUnderstood(why="it is nested too deeply.") from error
+
+
+def _parse(content: bytes) -> ParsedBacklog:
     notes: list[Note] = []
     lists: list[ParsedList] = []
     for tag, raw_tasks in _tags(content):
@@ -92,43 +101,52 @@ def _tags(content: bytes) -> list[tuple[str, list[msgspec.Raw]]]:
         )
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise FileNotUnderstood(why=f"it is not a JSON object ({error}).") from error
-    tagged: list[tuple[str, list[msgspec.Raw]]] = []
+    tagged: dict[str, list[msgspec.Raw]] = {}
     for tag, raw in root.items():
         try:
-            tagged.append((tag, msgspec.json.decode(raw, type=_List).tasks))
+            tagged[_tag_name(tag, tagged)] = msgspec.json.decode(raw, type=_List).tasks
         except msgspec.ValidationError:
             continue
-    if tagged:
-        return tagged
-    if "tasks" in root:
+    if "tasks" in root and "tasks" not in tagged:  # legacy, or left over beside the tags
         try:
-            return [(DEFAULT_TAG, msgspec.json.decode(root["tasks"], type=list[msgspec.Raw]))]
+            untagged = msgspec.json.decode(root["tasks"], type=list[msgspec.Raw])
+            tagged["tasks" if DEFAULT_TAG in tagged else DEFAULT_TAG] = untagged
         except msgspec.ValidationError:
             pass
+    if tagged:
+        return list(tagged.items())
     raise FileNotUnderstood(
         why="it is JSON, but no Task Master file: it has neither a list 'tasks' nor tags that "
         "hold one."
     )
 
 
+def _tag_name(tag: str, taken: Container[str]) -> str:
+    """The tag as it can be stored; what two tags would share is told apart."""
+    name = _words(tag)[:100] or DEFAULT_TAG
+    count = 1
+    while name in taken:
+        count += 1
+        name = f"{name[:90]}#{count}"
+    return name
+
+
 def _records(tag: str, raw_tasks: Sequence[msgspec.Raw], notes: list[Note]) -> list[_Record]:
     """All tasks and subtasks in the order of the file, each with an id of its own."""
     found: list[_Record] = []
     seen: Counter[str] = Counter()
+    taken: set[str] = set()
 
     def unique(wanted: str) -> str:
-        seen[wanted] += 1
-        if seen[wanted] == 1:
-            return wanted
-        notes.append(
-            Note(
-                record=f"{tag}/{wanted}",
-                code="duplicate_id",
-                message=f"The id {wanted} stands there more than once; this is "
-                f"{wanted}#{seen[wanted]}.",
-            )
-        )
-        return f"{wanted}#{seen[wanted]}"
+        given = wanted
+        while given in taken:
+            seen[wanted] += 1
+            given = f"{wanted}#{seen[wanted] + 1}"
+        taken.add(given)
+        if given != wanted:
+            message = f"The id {wanted} stands there more than once; this is {given}."
+            notes.append(Note(record=f"{tag}/{wanted}", code="duplicate_id", message=message))
+        return given
 
     for position, raw in enumerate(raw_tasks, start=1):
         values = _object(raw, f"{tag}/{position}")
@@ -162,8 +180,10 @@ def _subtasks(raw: msgspec.Raw) -> list[msgspec.Raw]:
 
 
 def _object(raw: msgspec.Raw, where: str) -> dict[str, Any]:
-    # Floats stay text: the id 3.10 is not 3.1.
-    values = json.loads(bytes(raw), parse_float=str)
+    try:
+        values = json.loads(bytes(raw), parse_float=str)  # the id 3.10 is not 3.1
+    except (ValueError, RecursionError) as error:
+        raise FileNotUnderstood(why=f"the record {where} cannot be read ({error}).") from error
     if not isinstance(values, dict):
         raise FileNotUnderstood(why=f"the record {where} is not an object.")
     return values  # pyright: ignore[reportUnknownVariableType]
@@ -195,9 +215,9 @@ def _task(tag: str, record: _Record, notes: list[Note]) -> ParsedTask:
         description=_long(values.get("description"), "description", note),
         details=_long(values.get("details"), "details", note),
         test_strategy=_long(values.get("testStrategy"), "testStrategy", note),
-        acceptance=_acceptance(values.get("acceptanceCriteria")),
+        acceptance=_acceptance(values.get("acceptanceCriteria"), note),
         complexity=_complexity(values.get("complexity")),
-        custom=_custom(values, note),
+        custom=_custom(record, note),
         created_at=_moment(values.get("createdAt")),
         updated_at=_moment(values.get("updatedAt")),
         original=record.original,
@@ -205,7 +225,7 @@ def _task(tag: str, record: _Record, notes: list[Note]) -> ParsedTask:
 
 
 def _status(value: Any, note: Any) -> TaskStatus:
-    word = str(value or "pending").strip().lower()
+    word = _words(value or "pending").strip().lower()
     if word == "blocked":
         return TaskStatus.DEFERRED  # or open, if it waits for something: see _unblocked
     if word not in STATUSES:
@@ -218,7 +238,7 @@ def _priority(value: Any, record: _Record, note: Any) -> Priority:
     """Task Master's tasks without a priority are medium; subtasks have none of their own."""
     if value is None:
         return Priority.NONE if record.parent else Priority.MEDIUM
-    word = str(value).strip().lower()
+    word = _words(value).strip().lower()
     if word not in PRIORITIES:
         note("unknown_priority", f"Its priority {word!r} is not known; it has none.")
         return Priority.NONE
@@ -287,8 +307,7 @@ def _given_status(task: ParsedTask) -> str:
 def _id_text(value: Any) -> str | None:
     if isinstance(value, bool) or not isinstance(value, int | str):
         return None
-    text = str(value).strip()
-    return text[:100] or None
+    return str(value).replace("\x00", "").strip()[:100] or None
 
 
 def _words(value: Any) -> str:
@@ -305,11 +324,17 @@ def _long(value: Any, name: str, note: Any) -> str:
     return text[:MAX_TEXT]
 
 
-def _acceptance(value: Any) -> tuple[str, ...]:
+def _acceptance(value: Any, note: Any) -> tuple[str, ...]:
     """A list, or a text with one criterion a line."""
     lines = [_words(one) for one in value] if isinstance(value, list) else _words(value).split("\n")  # pyright: ignore[reportUnknownVariableType]
-    items = [" ".join(_BULLET.sub("", line).split())[:MAX_TITLE] for line in lines]
-    return tuple(item for item in items if item)[:100]
+    items = [item for line in lines if (item := " ".join(_BULLET.sub("", line).split()))]
+    if len(items) > MAX_ACCEPTANCE or any(len(item) > MAX_TITLE for item in items):
+        note(
+            "acceptance_cut",
+            f"It has more than {MAX_ACCEPTANCE} acceptance criteria, or one longer than "
+            f"{MAX_TITLE} characters; the rest is in the original only.",
+        )
+    return tuple(item[:MAX_TITLE] for item in items[:MAX_ACCEPTANCE])
 
 
 def _complexity(value: Any) -> int | None:
@@ -321,16 +346,33 @@ def _complexity(value: Any) -> int | None:
     return None
 
 
-def _custom(values: dict[str, Any], note: Any) -> dict[str, Any]:
+def _custom(record: _Record, note: Any) -> dict[str, Any]:
     """All that has no field of its own here, under the format's name."""
-    rest = {name: value for name, value in values.items() if name not in _TAKEN}
+    values: dict[str, Any] = json.loads(record.original)
+    rest: dict[str, Any] = _clean({n: value for n, value in values.items() if n not in _TAKEN})
     if not rest:
         return {}
-    encoded = json.dumps(rest, ensure_ascii=False).replace("\\u0000", "")
-    if len(encoded.encode("utf-8", "replace")) > MAX_CUSTOM:
+    try:
+        size = len(msgspec.json.encode(rest))
+    except (ValueError, OverflowError, RecursionError):
+        size = MAX_CUSTOM + 1
+    if size > MAX_CUSTOM:
         note("fields_left_out", "Its further fields are too large; they are in the original only.")
         return {}
-    return {FORMAT: json.loads(encoded)}
+    return {FORMAT: rest}
+
+
+def _clean(value: Any) -> Any:
+    """A JSON value without NUL, which PostgreSQL cannot store."""
+    match value:
+        case str():
+            return value.replace("\x00", "")
+        case list():
+            return [_clean(one) for one in value]  # pyright: ignore[reportUnknownVariableType]
+        case dict():
+            return {_clean(name): _clean(one) for name, one in value.items()}  # pyright: ignore[reportUnknownVariableType]
+        case _:
+            return value
 
 
 def _moment(value: Any) -> datetime | None:

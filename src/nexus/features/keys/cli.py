@@ -74,16 +74,26 @@ def rotate_key(
     overlap: Annotated[int, typer.Option(min=0, help="Seconds that the old key stays good.")] = 0,
     as_json: Json = False,
 ) -> None:
-    """Replace a key of yours by a new one, which is shown this once."""
+    """Replace a key of yours by a new one, which is shown this once.
+
+    \b
+    Examples:
+      nexus key rotate 0195... --overlap 3600
+    """
     new = client().rotate_key(key, models.RotationIn(overlap_s=overlap))
     print_json(new) if as_json else _print_secret(new)
 
 
 @app.command("revoke")
-def revoke_key(key: KeyId) -> None:
-    """Revoke a key at once."""
+def revoke_key(key: KeyId, as_json: Json = False) -> None:
+    """Revoke a key at once.
+
+    \b
+    Examples:
+      nexus key revoke 0195...
+    """
     client().revoke_key(key)
-    output().print("The key is revoked.")
+    print_json({"revoked": key}) if as_json else output().print("The key is revoked.")
 
 
 def _print_secret(new: models.NewKeyOut) -> None:

@@ -46,7 +46,12 @@ def list_projects(
 
 @app.command("get")
 def get_project(key: Key, as_json: Json = False) -> None:
-    """Show a project and its members."""
+    """Show a project and its members.
+
+    \b
+    Examples:
+      nexus project get API
+    """
     api = client()
     project = api.get_project(key)
     if as_json:
@@ -102,7 +107,13 @@ def update_project(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Change or archive a project; its lead and admins may."""
+    """Change or archive a project; its lead and admins may.
+
+    \b
+    Examples:
+      nexus project update API --name "The public API"
+      nexus project update OLD --archive
+    """
     visibility = UNSET if private is None else "private" if private else "workspace"
     patch = models.ProjectPatch(
         name=UNSET if name is None else name,

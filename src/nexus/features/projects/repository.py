@@ -138,8 +138,7 @@ class ProjectMemberRepository:
 
     async def add(self, project_id: ProjectId, actor_id: ActorId, at: datetime) -> bool:
         """False if the actor is a member already."""
-        known = await self._tx.execute(select(exists().where(*self._one(project_id, actor_id))))
-        if known.scalar_one():
+        if await self.is_member(project_id, actor_id):
             return False
         await self._tx.execute(
             insert(ProjectMemberRow).values(
@@ -151,11 +150,12 @@ class ProjectMemberRepository:
         )
         return True
 
-    async def remove(self, project_id: ProjectId, actor_id: ActorId) -> bool:
-        removed = await self._tx.execute(
-            delete(ProjectMemberRow).where(*self._one(project_id, actor_id))
-        )
-        return removed.rowcount > 0
+    async def is_member(self, project_id: ProjectId, actor_id: ActorId) -> bool:
+        found = await self._tx.execute(select(exists().where(*self._one(project_id, actor_id))))
+        return found.scalar_one()
+
+    async def remove(self, project_id: ProjectId, actor_id: ActorId) -> None:
+        await self._tx.execute(delete(ProjectMemberRow).where(*self._one(project_id, actor_id)))
 
     async def count_of(self, project_id: ProjectId) -> int:
         found = await self._tx.execute(

@@ -176,14 +176,14 @@ class ProjectMemberService:
         project = await self._projects.get(key, lock=True)
         if actor_id != by.id:
             project.check_managed_by(by)
+        if not await self._members.is_member(project.id, actor_id):
+            return
         if actor_id == project.lead_id:
             raise LeadIsMember(key=project.key)
         project.check_not_last(await self._members.count_of(project.id))
 
-        if await self._members.remove(project.id, actor_id):
-            self._events.record(
-                ProjectMemberRemoved(project_id=project.id, member_id=actor_id), by=by
-            )
+        await self._members.remove(project.id, actor_id)
+        self._events.record(ProjectMemberRemoved(project_id=project.id, member_id=actor_id), by=by)
 
 
 class ProjectRepositoryService:

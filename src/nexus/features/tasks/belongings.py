@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Text, Uuid, and_, cast, func, literal, null, select, union_all
+from sqlalchemy import Row, Text, Uuid, and_, cast, literal, null, select, union_all
 from sqlalchemy.orm import aliased
 
 from nexus.features.tasks.domain import Assignee, Task, TaskBrief, TaskId, TaskLink, TaskStatus
@@ -42,7 +42,7 @@ async def completed(tasks: Sequence[Task], tx: Transaction) -> list[Task]:
 
 
 def _belongings(task_ids: Collection[TaskId], tx: Transaction) -> Any:
-    """Rows of one shape: what it is, whose, its id, another task's id, and up to five texts."""
+    """Rows of one shape: what it is, whose, its id, another task's id, and up to six texts."""
     other = aliased(TaskRow)
     seen = visible(other.project_id, tx)
     brief = (other.key, other.title, other.status)
@@ -58,11 +58,9 @@ def _belongings(task_ids: Collection[TaskId], tx: Transaction) -> Any:
     edges = TaskDependencyRow
     dependencies = rows("dependency", edges, edges.task_id, other.id, _NO_ID, *brief)
     parents = rows("parent", TaskRow, TaskRow.id, other.id, _NO_ID, *brief)
-    title = func.coalesce(other.title, TaskLinkRow.title)
-    linked = (TaskLinkRow.id, other.id, other.key, title, other.status)
-    links = rows(
-        "link", TaskLinkRow, TaskLinkRow.task_id, *linked, TaskLinkRow.kind, TaskLinkRow.url
-    )
+    linked = (TaskLinkRow.id, other.id, *brief)
+    own = (TaskLinkRow.kind, TaskLinkRow.url, TaskLinkRow.title)
+    links = rows("link", TaskLinkRow, TaskLinkRow.task_id, *linked, *own)
     return union_all(
         labels.join(LabelRow, LabelRow.id == TaskLabelRow.label_id),
         assignees.join(ActorRow, ActorRow.id == TaskAssigneeRow.actor_id),
@@ -73,13 +71,13 @@ def _belongings(task_ids: Collection[TaskId], tx: Transaction) -> Any:
 
 
 def _rows(what: str, task_id: Any, own_id: Any, other_id: Any, *texts: Any) -> Any:
-    padded = [*texts, *[_NO_TEXT] * (5 - len(texts))]
+    padded = [*texts, *[_NO_TEXT] * (6 - len(texts))]
     return select(
         literal(what).label("what"),
         task_id.label("task_id"),
         own_id.label("id"),
         other_id.label("other_id"),
-        *[column.label(name) for name, column in zip("abcde", padded, strict=True)],
+        *[column.label(name) for name, column in zip("abcdef", padded, strict=True)],
     )
 
 
@@ -110,7 +108,7 @@ def _completed(task: Task, belongings: Belongings) -> Task:
                 kind=row.d,
                 task=_brief(row.other_id, row) if row.other_id else None,
                 url=row.e,
-                title=row.b or "",
+                title=row.f,
             )
             for row in sorted(of("link"), key=lambda row: row.id)
             if row.other_id or row.e

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from uuid import UUID
 
 from nexus.features.tasks.domain import Task, TaskBrief, TaskRef
 from nexus.features.tasks.edges import EdgeRepository
@@ -10,6 +11,7 @@ from nexus.features.tasks.events import TaskDependencyAdded, TaskDependencyRemov
 from nexus.features.tasks.graph import (
     Need,
     Node,
+    Unlocks,
     find_cycle,
     finish,
     gate,
@@ -65,36 +67,37 @@ class TaskGraph:
             walk = await self._edges.needs_of([finish(task_id) for task_id in needed])
             for task_id in needed:
                 await self._check(walk.needs, (finish(above.id), finish(task_id)))
-        return Place(parent=above, dependencies=tuple(needed.values()))
+        by_key = sorted(needed.values(), key=lambda one: one.key)
+        return Place(parent=above, dependencies=tuple(by_key))
 
-    async def born(self, task: Task, place: Place, *, by: Actor) -> None:
-        """Save the edges of a new task, and what follows from them for the others."""
+    async def born(self, task: Task, place: Place, *, by: Actor) -> Task:
+        """Save the edges of a new task, and what follows from them for it and the others."""
         if place.dependencies:
             pairs = [(task.id, other.id) for other in place.dependencies]
             await self._edges.add(pairs, by=by.id, at=task.created_at)
         if place.parent:
             await self._edges.change_open_subtasks(place.parent.id, +1)
         if place.parent or place.dependencies:
-            await self.refresh_unlocks([finish(task.id)])
+            return _with_unlocks(task, await self.refresh_unlocks([finish(task.id)]))
+        return task
 
     async def with_parent(self, task: Task, parent: str | None) -> Task:
         """The task below another one, or (None) on its own. Saves nothing."""
         wanted = TaskRef.in_field(parent, "parent") if parent else None
-        present = TaskRef(text=str(task.parent_id), id=task.parent_id) if task.parent_id else None
-        found = await self._tasks.find_by_refs([ref for ref in (wanted, present) if ref])
+        found = await self._tasks.find_by_refs([wanted] if wanted else [])
         above = _named(found, wanted, "parent") if wanted else None
-        before = found.get(present) if present else None
         if (above.id if above else None) == task.parent_id:
             return task
+        left = needs_of_parent(task.id, task.parent_id) if task.parent_id else []
         if above:
             above.check_not_archived()
             walk = await self._edges.needs_of([finish(task.id), gate(above.id)])
-            left = needs_of_parent(task.id, before.id) if before else []
             needs = [need for need in walk.needs if need not in left]
             for need in needs_of_parent(task.id, above.id):
                 await self._check(needs, need)
         inherited = above.open_dependencies if above else 0
-        inherited -= before.open_dependencies if before else 0
+        if task.parent_id:
+            inherited -= await self._edges.count_open_dependencies(task.parent_id)
         return replace(
             task,
             parent_id=above.id if above else None,
@@ -102,7 +105,7 @@ class TaskGraph:
             open_dependencies=task.open_dependencies + inherited,
         )
 
-    async def parent_changed(self, old: Task, new: Task) -> None:
+    async def parent_changed(self, old: Task, new: Task) -> Task:
         """Bring the columns of everybody concerned in line with a saved change of parent."""
         if more := new.open_dependencies - old.open_dependencies:
             await self._edges.waits_for_more(new.id, more)
@@ -111,18 +114,17 @@ class TaskGraph:
         if not new.is_finished and new.parent_id:
             await self._edges.change_open_subtasks(new.parent_id, +1)
         left = [gate(old.parent_id)] if old.parent_id else []
-        await self.refresh_unlocks([finish(new.id), *left])
+        return _with_unlocks(new, await self.refresh_unlocks([finish(new.id), *left]))
 
-    async def finished_or_reopened(self, task: Task) -> list[TaskBrief]:
+    async def finished_or_reopened(self, task: Task) -> tuple[Task, list[TaskBrief]]:
         """Free, or hold up again, all that waits for the task; those that are ready now."""
         if not task.is_finished:
             await self._edges.task_reopened(task.id)
-            await self.refresh_unlocks([finish(task.id)])
-            return []
+            return _with_unlocks(task, await self.refresh_unlocks([finish(task.id)])), []
         freed = await self._edges.task_finished(task.id)
         if task.open_dependencies or task.open_subtasks:  # finished before what it waited for
             await self.refresh_unlocks([finish(task.id)])
-        return freed
+        return task, freed
 
     async def check_dependency(self, task: Task, on: Task) -> None:
         """Raises DependencyCycle, with the cycle spelled out, where it would close one."""
@@ -144,12 +146,15 @@ class TaskGraph:
         await self.refresh_unlocks([finish(on.id)])
         return freed
 
-    async def refresh_unlocks(self, starts: Collection[Node]) -> None:
-        """Recompute what those unlock that the start moments wait for, and the start tasks."""
+    async def refresh_unlocks(self, starts: Collection[Node]) -> Mapping[UUID, Unlocks]:
+        """Recompute what those unlock that the start moments wait for, and the start tasks.
+
+        Returns what has changed.
+        """
         above = await self._edges.needs_of(starts, live=True)
         concerned = [task_id for task_id, one in above.tasks.items() if one.is_open]
         if not concerned:
-            return
+            return {}
         behind = await self._edges.waiting_for([finish(task_id) for task_id in concerned])
         open_ids = {task_id for task_id, one in behind.tasks.items() if one.is_open}
         fresh = unlocks(concerned, behind.needs, open_ids)
@@ -158,6 +163,7 @@ class TaskGraph:
         }
         if changed:
             await self._edges.save_unlocks(changed)
+        return changed
 
     async def _check(self, needs: Sequence[Need], added: Need) -> None:
         cycle = find_cycle(needs, added)
@@ -244,3 +250,10 @@ def _named(found: Mapping[TaskRef, Task], ref: TaskRef, field: str) -> Task:
     if ref not in found:
         raise ReferenceUnknown(id=ref.text, field=field)
     return found[ref]
+
+
+def _with_unlocks(task: Task, changed: Mapping[UUID, Unlocks]) -> Task:
+    fresh = changed.get(task.id)
+    if fresh is None:
+        return task
+    return replace(task, unlock_depth=fresh.depth, unlock_count=fresh.count)

@@ -9,7 +9,7 @@ from datetime import datetime
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Integer, Text, Uuid, bindparam, delete, insert, text, update
+from sqlalchemy import Integer, Text, Uuid, bindparam, delete, insert, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from nexus.features.tasks.domain import TaskBrief, TaskId, TaskStatus
@@ -174,6 +174,15 @@ class EdgeRepository:
         """The task and all below it wait for so many more (or fewer); those ready now."""
         uuid = "UUID" if self._tx.dialect == "postgresql" else "TEXT"
         return await self._shift(_WAITS_FOR_MORE.format(uuid=uuid), task_id, by)
+
+    async def count_open_dependencies(self, task_id: TaskId) -> int:
+        """What the column says, of a task that may be hidden from the viewer."""
+        found = await self._tx.execute(
+            select(TaskRow.open_dependencies).where(
+                TaskRow.workspace_id == self._tx.workspace_id, TaskRow.id == task_id
+            )
+        )
+        return found.scalar_one()
 
     async def change_open_subtasks(self, parent_id: TaskId, by: int) -> None:
         await self._tx.execute(

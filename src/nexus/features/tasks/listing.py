@@ -11,8 +11,10 @@ from sqlalchemy.orm import aliased
 from nexus.features.tasks.domain import Task, TaskFilter, TaskSort
 from nexus.features.tasks.tables import LabelRow, TaskAssigneeRow, TaskLabelRow, TaskRow
 from nexus.platform.actor import ActorId, WorkspaceId
+from nexus.platform.database import Transaction
 from nexus.platform.fields import folded
 from nexus.platform.keyset import OrderBy
+from nexus.platform.visibility import visible
 
 _NEVER = date(9999, 12, 31)
 _ID = OrderBy(column=TaskRow.id, attribute="id", type=UUID)
@@ -65,9 +67,9 @@ def shape_of(order: Sequence[OrderBy]) -> Any:
     return tuple[tuple(by.type for by in order)]  # pyright: ignore[reportInvalidTypeForm]
 
 
-def conditions(which: TaskFilter, workspace_id: WorkspaceId) -> list[Any]:
+def conditions(which: TaskFilter, tx: Transaction) -> list[Any]:
     """What must hold of a task's row."""
-    return [*_own(which), *_related(which, workspace_id), *_ready(which, workspace_id)]
+    return [*_own(which), *_related(which, tx), *_ready(which, tx.workspace_id)]
 
 
 def _own(which: TaskFilter) -> list[Any]:
@@ -86,7 +88,8 @@ def _own(which: TaskFilter) -> list[Any]:
     return wanted + [TaskRow.words.contains(f" {word}", autoescape=True) for word in which.words]
 
 
-def _related(which: TaskFilter, workspace_id: WorkspaceId) -> list[Any]:
+def _related(which: TaskFilter, tx: Transaction) -> list[Any]:
+    workspace_id = tx.workspace_id
     wanted: list[Any] = []
     for label in which.labels:
         named = (
@@ -107,6 +110,7 @@ def _related(which: TaskFilter, workspace_id: WorkspaceId) -> list[Any]:
         parents = aliased(TaskRow)
         named = select(parents.id).where(
             parents.workspace_id == workspace_id,
+            visible(parents.project_id, tx),
             or_(parents.key == which.parent.key, parents.id == which.parent.id),
         )
         wanted.append(TaskRow.parent_id.in_(named))

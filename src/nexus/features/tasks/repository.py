@@ -113,7 +113,7 @@ class TaskRepository:
         self, which: TaskFilter, sort: TaskSort, cursor: str | None, limit: int
     ) -> Page[Task]:
         order = ORDERS[sort]
-        query = self._tasks().where(*conditions(which, self._tx.workspace_id))
+        query = self._tasks().where(*conditions(which, self._tx))
         if cursor:
             values = read_cursor(sort.value, cursor, shape_of(order))
             query = query.where(rows_after(order, values))

@@ -32,6 +32,7 @@ from nexus.features.tasks.errors import (
     CustomTooLarge,
     PositionNeighbour,
     RepositoryUnknown,
+    TaskNotFound,
 )
 from nexus.features.tasks.events import (
     TaskCreated,
@@ -119,7 +120,7 @@ class TaskService:
         await self._tasks.add([task])
         await self._tasks.add_labels((task.id, label.id) for label in labels.values())
         await self._tasks.add_assignees((task.id, one.id) for one in assignees)
-        await self._graph.born(task, place, by=by)
+        task = await self._graph.born(task, place, by=by)
         self._events.record(TaskCreated(**about(task), title=task.title, status=task.status), by=by)
         return task
 
@@ -146,7 +147,7 @@ class TaskService:
         old = await self._tasks.get(TaskRef.of(ref), lock=True)
         _check_version(old, version)
         at = now()
-        if "archived" not in edit:
+        if edit.get("archived") is not False and set(edit) != {"archived"}:
             old.check_not_archived()
 
         new = replace(old, **await self._checked(_fields_of(edit)))
@@ -177,7 +178,7 @@ class TaskService:
             await self._tasks.clear_assignees(new.id)
             await self._tasks.add_assignees((new.id, one.id) for one in new.assignees)
         if "parent" in changes:
-            await self._graph.parent_changed(old, new)
+            new = await self._graph.parent_changed(old, new)
         self._events.record(TaskUpdated(**about(new), changes=changes), by=by)
         return new
 
@@ -196,7 +197,7 @@ class TaskService:
         await self._tasks.save(new)
         freed: list[TaskBrief] = []
         if old.is_finished != new.is_finished:
-            freed = await self._graph.finished_or_reopened(new)
+            new, freed = await self._graph.finished_or_reopened(new)
         self._events.record(
             TaskStatusChanged(
                 **about(new),
@@ -212,12 +213,17 @@ class TaskService:
         """Put a task right below or above another one on its project's board."""
         if (after is None) == (before is None):
             raise PositionNeighbour
-        neighbour = TaskRef.in_field(after or before or "", "after" if after else "before")
+        try:
+            neighbour = TaskRef.of(after or before or "")
+        except TaskNotFound as error:
+            raise PositionNeighbour from error
         task, anchor = await self._tasks.get_with_anchor(TaskRef.of(ref), neighbour)
         task.check_not_archived()
         if anchor is None or anchor.project_id != task.project_id or anchor.id == task.id:
             raise PositionNeighbour
         other = await self._tasks.neighbour(anchor, below=after is not None)
+        if other == task.rank:
+            return task  # it stands there already
         rank = rank_below(anchor.rank, other) if after else rank_between(other, anchor.rank)
 
         moved = replace(task, rank=rank, version=task.version + 1, updated_at=now())
@@ -358,6 +364,8 @@ def _edited_items(
 def _changes(old: Task, new: Task) -> Changes:
     """Old and new of what changed, in the words of the wire."""
     changes = dict(changes_between(old, new, *_PLAIN_FIELDS, "labels", "archived_at"))
+    if msgspec.json.encode(old.custom) != msgspec.json.encode(new.custom):
+        changes["custom"] = (old.custom, new.custom)  # Python takes 1 and true for the same
     if "priority" in changes:
         changes["priority"] = (old.priority.word, new.priority.word)
     if old.acceptance != new.acceptance:

@@ -669,7 +669,8 @@ def upgrade() -> None:
             "source",
             "list",
             "external_id",
-            name=op.f("uq_task_sources_workspace_id_source_list_external_id"),
+            "project",
+            name=op.f("uq_task_sources_workspace_id_source_list_external_id_project"),
         ),
     )
     with op.batch_alter_table("task_sources", schema=None) as batch_op:

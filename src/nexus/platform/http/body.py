@@ -60,6 +60,8 @@ def check_shape(body: bytes, decoder: msgspec.json.Decoder[Any]) -> None:
         raise ValidationException(
             "The body does not fit.", extra=[{"message": str(error)}]
         ) from error
+    except msgspec.DecodeError as error:
+        raise Refusal(400, f"The body is not valid JSON: {error}.") from error
 
 
 def replayed(body: bytes, receive: Receive) -> Receive:
