@@ -146,9 +146,11 @@ good_records = st.fixed_dictionaries(
     }
 )
 good_tags = st.dictionaries(
-    st.text(st.characters(exclude_characters="\x00"), min_size=1, max_size=90).filter(
-        lambda name: name != "tasks"
-    ),
+    st.text(
+        st.characters(exclude_characters="\x00", exclude_categories=("Cs",)),
+        min_size=1,
+        max_size=90,
+    ).filter(lambda name: name != "tasks"),
     st.fixed_dictionaries({"tasks": st.lists(good_records, max_size=5)}),
     min_size=1,
     max_size=3,

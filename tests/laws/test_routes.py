@@ -121,7 +121,7 @@ def test_every_refusal_is_documented_as_a_problem(described: Nexus) -> None:
         (route.title, status, answer)
         for route, operation in _operations(described)
         for status, answer in operation["responses"].items()
-        if int(status) >= 400
+        if int(status) >= 400 and (route.path, status) != ("/readyz", "503")  # says how it is
     ]
 
     wrong = [

@@ -39,9 +39,11 @@ class Instant(TypeDecorator[datetime]):
 
     @override
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        if value is None or dialect.name == "postgresql":
-            return value
-        return (value - _EPOCH) // _MICROSECOND
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise TypeError("An Instant needs its offset from UTC.")
+        return value if dialect.name == "postgresql" else (value - _EPOCH) // _MICROSECOND
 
     @override
     def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:

@@ -94,7 +94,16 @@ def _understand_postgresql(url: URL, *, is_pooler: bool) -> DatabaseUrl:
         connect_args |= {"statement_cache_size": 0, "prepared_statement_cache_size": 0}
         settings.pop("jit")  # poolers refuse start-up parameters that they do not track
     connect_args["server_settings"] = settings
-    understood = {"sslmode", "sslrootcert", "application_name", "options"} | _LIBPQ_ONLY
+    understood = {
+        "sslmode",
+        "sslrootcert",
+        "application_name",
+        "options",
+        "host",
+        "port",
+    } | _LIBPQ_ONLY
+    # `?host=/folder` names a Unix socket, as some hosts write it.
+    where = {name: url.query[name] for name in ("host", "port") if name in url.query}
     unknown = sorted(set(url.query) - understood)
     if unknown:
         raise DatabaseUrlNotUnderstood(
@@ -102,7 +111,7 @@ def _understand_postgresql(url: URL, *, is_pooler: bool) -> DatabaseUrl:
             f"It knows {', '.join(sorted(understood | _POOLER_MARKS))}."
         )
     return DatabaseUrl(
-        asynchronous=url.set(drivername="postgresql+asyncpg", query={}),
+        asynchronous=url.set(drivername="postgresql+asyncpg", query=where),
         synchronous=url.set(drivername="postgresql+psycopg"),
         connect_args=connect_args,
         is_pooler=is_pooler,

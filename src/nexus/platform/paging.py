@@ -9,8 +9,8 @@ from typing import Any, Generic, TypeVar, cast
 
 import msgspec
 
-from nexus.platform.clock import in_utc
 from nexus.platform.errors import Invalid
+from nexus.platform.instants import in_utc
 
 T = TypeVar("T")
 V = TypeVar("V")

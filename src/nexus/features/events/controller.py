@@ -14,10 +14,10 @@ from nexus.features.events.dto import EventOut, EventPage
 from nexus.features.events.service import EventService
 from nexus.features.events.wiring import event_service
 from nexus.platform.actor import ActorId
-from nexus.platform.clock import in_utc
 from nexus.platform.errors import Invalid
 from nexus.platform.http.answers import CursorParameter, Limit, paged
 from nexus.platform.http.guards import may
+from nexus.platform.instants import in_utc
 
 
 class EventOrder(StrEnum):

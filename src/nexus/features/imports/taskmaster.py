@@ -17,7 +17,7 @@ import msgspec
 from nexus.features.imports.domain import Note, ParsedBacklog, ParsedList, ParsedTask
 from nexus.features.imports.errors import FileNotUnderstood
 from nexus.features.tasks.domain import Priority, TaskStatus
-from nexus.platform.clock import in_utc
+from nexus.platform.instants import in_utc
 
 FORMAT = "taskmaster"
 DEFAULT_TAG = "master"

@@ -14,7 +14,7 @@ from nexus.features.keys.errors import (
     UnknownScopes,
 )
 from nexus.platform.actor import PERMISSIONS, Actor, ActorId, Permission, WorkspaceId
-from nexus.platform.clock import in_utc
+from nexus.platform.instants import in_utc
 
 KeyId = NewType("KeyId", UUID)
 
@@ -81,7 +81,7 @@ def check_expiry(expires_at: datetime | None, at: datetime) -> None:
     try:
         is_past = in_utc(expires_at) <= at
     except ValueError as error:
-        raise ExpiryNotUsable(reason=str(error), field="expires_at") from error
+        raise ExpiryNotUsable(why=str(error), field="expires_at") from error
     if is_past:
         raise ExpiryPassed(field="expires_at")
 

@@ -25,7 +25,7 @@ class ScopesNotYours(NotAllowed):
 
 class ExpiryNotUsable(Invalid):
     code = "key.expiry_not_usable"
-    message = "{reason}"
+    message = "The expiry of a key is no moment that can be kept: {why}"
 
 
 class ExpiryPassed(Invalid):

@@ -29,7 +29,7 @@ class ProjectRepository:
             query = query.with_for_update(key_share=True)
         row = (await self._tx.execute(query)).first()
         if row is None:
-            raise ProjectNotFound(key=key)
+            raise ProjectNotFound(key=key[:60])
         return _project(row)
 
     async def get_by_id(self, project_id: ProjectId, *, lock: bool = False) -> Project:
@@ -89,7 +89,7 @@ class ProjectRepository:
         )
         row = taken.first()
         if row is None:
-            raise ProjectNotFound(key=key)
+            raise ProjectNotFound(key=key[:60])
         return _project(row)
 
     def _projects(self, *, even_hidden: bool = False) -> Select[Any]:

@@ -58,7 +58,7 @@ class TaskRow(TenantRow, Base):
     test_strategy: Mapped[str]
     acceptance: Mapped[list[Any]] = mapped_column(Json)
     status: Mapped[str] = mapped_column(ExactText)
-    priority: Mapped[int] = mapped_column(SmallInteger)
+    priority: Mapped[int]
     complexity_auto: Mapped[int | None] = mapped_column(SmallInteger)
     complexity_manual: Mapped[int | None] = mapped_column(SmallInteger)
     due_on: Mapped[date | None]

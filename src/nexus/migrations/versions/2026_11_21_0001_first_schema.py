@@ -401,7 +401,7 @@ def upgrade() -> None:
         sa.Column("test_strategy", sa.Text(), nullable=False),
         sa.Column("acceptance", Json, nullable=False),
         sa.Column("status", ExactText, nullable=False),
-        sa.Column("priority", sa.SmallInteger(), nullable=False),
+        sa.Column("priority", sa.Integer(), nullable=False),
         sa.Column("complexity_auto", sa.SmallInteger(), nullable=True),
         sa.Column("complexity_manual", sa.SmallInteger(), nullable=True),
         sa.Column("due_on", sa.Date(), nullable=True),

@@ -96,7 +96,7 @@ class Authentication(ASGIMiddleware):
         try:
             caller = await self._identify(presented)
         except CredentialRefused:
-            await self._hit(f"refused {presented.address}")
+            await self._hit(scope, f"refused {presented.address}")
             if not options.get("public"):
                 raise
             caller = None
@@ -106,28 +106,30 @@ class Authentication(ASGIMiddleware):
         scope["state"]["caller"] = caller
 
         who = str(caller.credential_id) if caller else presented.address
-        remaining, reset = await self._hit(who)
-        policy = f'"default";q={self._limit.amount};w=60'
+        await self._hit(scope, who)
+        limits = [(n.lower().encode(), v.encode()) for n, v in scope["state"]["rate_limit"].items()]
 
         async def send_with_limits(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [
-                    *message["headers"],
-                    (b"ratelimit-policy", policy.encode()),
-                    (b"ratelimit", f'"default";r={remaining};t={reset}'.encode()),
-                ]
+                message["headers"] = [*message["headers"], *limits]
             await send(message)
 
         await next_app(scope, receive, send_with_limits)
 
-    async def _hit(self, who: str) -> tuple[int, int]:
-        """Count a request. Raises RateLimited with the seconds until the window ends."""
+    async def _hit(self, scope: HTTPScope, who: str) -> None:
+        """Count a request and note the header fields that say what is left.
+
+        Raises RateLimited with the seconds until the window ends.
+        """
         allowed = await self._limiter.hit(self._limit, who)
         stats = await self._limiter.get_window_stats(self._limit, who)
         reset = max(1, round(stats.reset_time - now().timestamp()))
+        scope["state"]["rate_limit"] = {
+            "RateLimit-Policy": f'"default";q={self._limit.amount};w=60',
+            "RateLimit": f'"default";r={stats.remaining};t={reset}',
+        }
         if not allowed:
             raise RateLimited(retry_after=reset)
-        return stats.remaining, reset
 
 
 def _presented(scope: HTTPScope, trusted_proxies: frozenset[str]) -> Presented:

@@ -111,6 +111,11 @@ def _complete(operation: dict[str, Any], handler: HTTPRouteHandler, method: str)
             "description": _MEANINGS[status],
             "content": {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
+    if handler.opt.get("answers_503"):
+        operation["responses"]["503"] = {
+            "description": "Not ready; the checks say why.",
+            "content": operation["responses"]["200"]["content"],
+        }
     parameters = operation.setdefault("parameters", [])
     for parameter in parameters:
         if parameter["in"] == "path":

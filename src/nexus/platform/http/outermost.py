@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -85,7 +86,7 @@ async def _send_problem(
 ) -> None:
     problem = Problem(
         type=f"urn:nexus:error:{code}",
-        title=code,
+        title=HTTPStatus(status).phrase,
         status=status,
         detail=detail,
         code=code,

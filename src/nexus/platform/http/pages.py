@@ -93,7 +93,12 @@ class PageController(Controller):
     async def health(self) -> Health:
         return Health(status="ok", checks={})
 
-    @get("/readyz", operation_id="getReadiness", summary="Say whether requests can be served")
+    @get(
+        "/readyz",
+        opt={"answers_503": True},
+        operation_id="getReadiness",
+        summary="Say whether requests can be served",
+    )
     async def ready(self, check_ready: ReadyCheck) -> Response[Health]:
         checks = await check_ready()
         is_ready = all(found == "ok" for found in checks.values())

@@ -96,7 +96,7 @@ def on_app_error(request: Request[Any, Any, Any], error: errors.AppError) -> Res
     if status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="nexus"'
     if retry_after := error.details.get("retry_after"):
-        headers["Retry-After"] = str(retry_after)
+        headers |= {"Retry-After": str(retry_after)} | request.scope["state"].get("rate_limit", {})
     field = error.details.get("field")
     return problem_response(
         request,
