@@ -12,13 +12,12 @@ from uuid import UUID
 
 from litestar.types import Message
 from sqlalchemy import delete, select, update
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.dialects import sqlite as sqlite_dialect
 
 from nexus.platform.clock import now
 from nexus.platform.database import Transaction
 from nexus.platform.errors import Conflict, Invalid
 from nexus.platform.rows import IdempotencyKeyRow
+from nexus.platform.upsert import insert_missing
 
 LIFETIME = timedelta(hours=24)
 MAX_KEY_LENGTH = 255
@@ -110,16 +109,14 @@ class IdempotencyClaim:
         await tx.execute(update(IdempotencyKeyRow).where(*self._mine()).values(kept))
 
     async def _insert(self, tx: Transaction) -> bool:
-        dialect = postgresql if tx.dialect == "postgresql" else sqlite_dialect
         claimed = await tx.execute(
-            dialect.insert(IdempotencyKeyRow)
+            insert_missing(tx, IdempotencyKeyRow)
             .values(
                 credential_id=self._credential_id,
                 key=self._key,
                 fingerprint=self._fingerprint,
                 expires_at=now() + LIFETIME,
             )
-            .on_conflict_do_nothing()
             .returning(IdempotencyKeyRow.key)
         )
         self._taken = claimed.first() is not None
