@@ -78,7 +78,9 @@ class EventActorOut(Struct):
     name: str
 
 
-EventOrder: TypeAlias = Literal["oldest", "newest"]
+EventOrder: TypeAlias = Annotated[
+    Literal["oldest", "newest"], Meta(description="By number, from either end.")
+]
 
 
 class EventOut(Struct):

@@ -111,6 +111,8 @@ def _complete(operation: dict[str, Any], handler: HTTPRouteHandler, method: str)
             "description": _MEANINGS[status],
             "content": {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
+    if "204" in operation["responses"]:
+        operation["responses"]["204"].pop("content", None)
     if handler.opt.get("answers_503"):
         operation["responses"]["503"] = {
             "description": "Not ready; the checks say why.",
