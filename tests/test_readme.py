@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx2 as httpx
 import pytest
 
-from tests.server import a_free_port
+from tests.server import free_port
 
 STARTS, NOT_HERE = "make run", {"make test"}  # the second would run this test in this test
 
@@ -52,7 +52,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
     return kept | {
         "HOME": str(home),
         "XDG_CONFIG_HOME": str(home / ".config"),
-        "PORT": str(a_free_port()),
+        "PORT": str(free_port()),
         "NO_COLOR": "1",
     }
 

@@ -111,13 +111,7 @@ def _complete(operation: dict[str, Any], handler: HTTPRouteHandler, method: str)
             "description": _MEANINGS[status],
             "content": {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
-    if "204" in operation["responses"]:
-        operation["responses"]["204"].pop("content", None)
-    if handler.opt.get("answers_503"):
-        operation["responses"]["503"] = {
-            "description": "Not ready; the checks say why.",
-            "content": operation["responses"]["200"]["content"],
-        }
+    _mend_answers(operation, handler)
     parameters = operation.setdefault("parameters", [])
     for parameter in parameters:
         if parameter["in"] == "path":
@@ -144,6 +138,17 @@ def _complete(operation: dict[str, Any], handler: HTTPRouteHandler, method: str)
             "content": {
                 "application/octet-stream": {"schema": {"type": "string", "format": "binary"}}
             },
+        }
+
+
+def _mend_answers(operation: dict[str, Any], handler: HTTPRouteHandler) -> None:
+    answers = operation["responses"]
+    if "204" in answers:
+        answers["204"].pop("content", None)
+    if handler.opt.get("answers_503"):
+        answers["503"] = {
+            "description": "Not ready; the checks say why.",
+            "content": answers["200"]["content"],
         }
 
 
