@@ -115,7 +115,7 @@ class Home(Struct):
     docs: str
 
 
-ImportState: TypeAlias = Literal["queued", "running", "done", "failed"]
+ImportState: TypeAlias = Literal["queued", "done", "failed"]
 
 
 class KeyIn(Struct):

@@ -3,6 +3,7 @@
 import secrets
 from dataclasses import dataclass
 
+from nexus.features.identity.errors import EmailTaken
 from nexus.features.identity.service import hash_password
 from nexus.features.identity.wiring import user_service
 from nexus.features.keys.wiring import key_service
@@ -34,6 +35,15 @@ async def prepare(database: Database, *, workspace: str = "Home") -> FirstStart 
             return None
     password = _new_password()
     hashed = await hash_password(password)
+    try:
+        return await _prepared(database, workspace, password, hashed)
+    except EmailTaken:  # another process was quicker
+        return None
+
+
+async def _prepared(
+    database: Database, workspace: str, password: str, hashed: str
+) -> FirstStart | None:
     async with database.system() as tx:
         workspaces = workspace_service(tx)
         if not await workspaces.is_first():

@@ -27,7 +27,7 @@ from nexus.platform.http.answers import (
     refuse_unknown_parameters,
 )
 from nexus.platform.http.authentication import Authentication
-from nexus.platform.http.idempotency import StoredAnswer
+from nexus.platform.http.idempotency import StoredAnswer, forget_expired
 from nexus.platform.http.openapi import describe
 from nexus.platform.http.outermost import AsgiApp, outermost
 from nexus.platform.http.pages import PageController
@@ -41,7 +41,7 @@ from nexus.platform.throttle import Throttle
 log = logger(__name__)
 
 API = "/api/v1"
-LAST_USE_EVERY_S = 10
+TIDY_UP_EVERY_S = 10
 VERSION = installed_version("nexus-backlog")
 
 
@@ -113,14 +113,14 @@ def _shared_by_controllers(settings: Settings) -> dict[str, Provide]:
 async def _running(database: Database, credentials: Credentials) -> AsyncGenerator[None]:
     """What goes on beside the requests, while the server runs."""
     behind = [
-        asyncio.create_task(_write_last_use(credentials)),
+        asyncio.create_task(_tidy_up_forever(database, credentials)),
         asyncio.create_task(import_jobs.run_forever(database)),
     ]
     yield
     for task in behind:
         task.cancel()
     await asyncio.gather(*behind, return_exceptions=True)
-    await credentials.write_last_use()
+    await _tidy_up(database, credentials)
     await database.close()
 
 
@@ -166,13 +166,20 @@ def _ready_check(database: Database) -> Callable[[], Any]:
     return check
 
 
-async def _write_last_use(credentials: Credentials) -> None:
+async def _tidy_up_forever(database: Database, credentials: Credentials) -> None:
     while True:
-        await asyncio.sleep(LAST_USE_EVERY_S)
-        try:
-            await credentials.write_last_use()
-        except SQLAlchemyError:
-            log.warning("last_use.not_written", exc_info=True)
+        await asyncio.sleep(TIDY_UP_EVERY_S)
+        await _tidy_up(database, credentials)
+
+
+async def _tidy_up(database: Database, credentials: Credentials) -> None:
+    """Write when credentials were used, and forget answers whose day is over."""
+    try:
+        await credentials.write_last_use()
+        async with database.system() as tx:
+            await forget_expired(tx)
+    except (SQLAlchemyError, OSError):
+        log.warning("tidying_up.failed", exc_info=True)
 
 
 def create_app_for_description() -> Nexus:

@@ -16,7 +16,7 @@ from nexus.entrypoints.http import Nexus
 from nexus.platform.database import Database, understand_url
 from nexus.platform.logging import configure, logger
 from nexus.platform.migrating import migrate, schema_problem
-from nexus.platform.profiles import Profile, Profiles
+from nexus.platform.profiles import Profile, Profiles, ProfilesUnreadable
 from nexus.platform.settings import Settings
 
 log = logger(__name__)
@@ -113,9 +113,6 @@ def _url(settings: Settings) -> str:
 def _welcome(first: FirstStart, settings: Settings) -> None:
     """Shown once, on standard output and not in the log, where secrets do not belong."""
     url = _url(settings)
-    profiles = Profiles.load(settings.profile_path)
-    command = "nexus" if shutil.which("nexus") else Path(sys.executable).parent / "nexus"
-    path = profiles.with_profile(Profile(name="default", url=url, key=first.key)).save()
     lines = [
         "",
         "Welcome to Nexus. This is shown once; write it down:",
@@ -125,9 +122,24 @@ def _welcome(first: FirstStart, settings: Settings) -> None:
         f"  Password    {first.password}",
         f"  API key     {first.key}",
         "",
-        f"The key stands in {path}, so 'nexus' commands work on this machine now.",
-        f"Try: {command} next",
+        _written_profile(url, first.key, settings),
         "",
     ]
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()
+
+
+def _written_profile(url: str, key: str, settings: Settings) -> str:
+    """Keep the key for this machine's commands, beside the profiles of other servers."""
+    try:
+        profiles = Profiles.load(settings.profile_path)
+        other = profiles.find("default")
+        name = "default" if other is None or other.url == url else f"local-{settings.http.port}"
+        path = profiles.with_profile(Profile(name=name, url=url, key=key)).save()
+    except (OSError, ProfilesUnreadable) as error:
+        return f"No profile for commands could be written ({error}). Use 'nexus login --key'."
+    command = "nexus" if shutil.which("nexus") else Path(sys.executable).parent / "nexus"
+    return (
+        f"The key stands in {path}, so 'nexus' commands work on this machine now.\n"
+        f"Try: {command} next"
+    )

@@ -197,6 +197,12 @@ class Transaction:
                 await hook(self)
         return await self._connection.execute(statement, parameters)
 
+    async def let_go(self) -> None:
+        """Give a reading's connection back early, before something slow; it can read again."""
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            await connection.close()
+
     async def lock_graph(self) -> None:
         """Let one writer at a time change this workspace's dependency graph."""
         if self.dialect == "postgresql":

@@ -99,6 +99,8 @@ class EventLog:
         )
 
 
+ROWS_PER_STATEMENT = 500  # of 13 parameters each; databases take about 32,000 in a statement
+
 Execute = Callable[[Executable, Mapping[str, Any]], Awaitable[Any]]
 
 _LOCK = text("SELECT pg_advisory_xact_lock(:kind, :workspace)")
@@ -139,11 +141,13 @@ async def write_events(recorded: list[Recorded], execute: Execute, *, locking: b
             .where(EventRow.workspace_id == bindparam("events_of", workspace_id))
             .scalar_subquery()
         )
-        rows = [
-            {"seq": newest + position, **_columns(one)}
-            for position, one in enumerate(by_workspace[workspace_id], start=1)
-        ]
-        await execute(insert(EventRow).values(rows), {})
+        events = by_workspace[workspace_id]
+        for start in range(0, len(events), ROWS_PER_STATEMENT):
+            rows = [
+                {"seq": newest + position, **_columns(one)}
+                for position, one in enumerate(events[start : start + ROWS_PER_STATEMENT], start=1)
+            ]
+            await execute(insert(EventRow).values(rows), {})
 
 
 def _columns(one: Recorded) -> dict[str, Any]:

@@ -65,7 +65,7 @@ def without_keys(payload: Mapping[str, Any], hidden: Collection[str]) -> dict[st
 
 @dataclass(frozen=True, kw_only=True)
 class EventFilter:
-    """Which events; every part that is given must hold. `before` and `after` are numbers."""
+    """Which events; every part that is given must hold. `after` is a number."""
 
     actor_id: ActorId | None = None
     names: tuple[str, ...] = ()

@@ -81,6 +81,10 @@ class UserRepository:
             Membership(workspace_name=row.workspace_name, actor=member_actor(row)) for row in found
         ]
 
+    async def let_go(self) -> None:
+        """Hold no connection while a password is being checked."""
+        await self._tx.let_go()
+
 
 class SessionRepository:
     def __init__(self, tx: Transaction) -> None:

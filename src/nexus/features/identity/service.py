@@ -112,6 +112,7 @@ class SessionService:
         attempt = f"sign-in {folded(email)} {address}"
         await self._throttle.attempt(attempt, address)
         user = await self._seen.find_by_email(email)
+        await self._seen.let_go()
         stored = user.password_hash if user else None
         if not await _verify(stored or _NOBODYS_HASH, password) or user is None or stored is None:
             if user:
@@ -171,6 +172,7 @@ class SessionService:
         attempt = f"password {user_id}"
         await self._throttle.attempt(attempt, address)
         user = await self._seen.find(user_id)
+        await self._seen.let_go()
         stored = user.password_hash if user else None
         if stored and not await _verify(stored, current):
             raise PasswordWrong(field="current_password")

@@ -53,7 +53,7 @@ def import_file(
         project=project.upper() if project else None,
     )
     with messages().status(f"Importing {file.name} ..."):
-        while started.state in {"queued", "running"}:
+        while started.state == "queued":
             time.sleep(POLL_S)
             started = api.get_import(started.id)
     if as_json:

@@ -17,7 +17,6 @@ MAX_NOTES = 2000
 
 class ImportState(StrEnum):
     QUEUED = "queued"
-    RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
 
@@ -70,6 +69,10 @@ class Import:
     error: str | None
     created_at: datetime
     finished_at: datetime | None
+
+    @property
+    def has_ended(self) -> bool:
+        return self.state is not ImportState.QUEUED
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,11 +5,11 @@ The table is the queue: what a killed server left waiting is found again at its 
 
 import asyncio
 
-from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from nexus.features.imports.domain import Import
 from nexus.features.imports.wiring import import_service
-from nexus.platform.database import Database
+from nexus.platform.database import Database, is_retryable
 from nexus.platform.errors import AppError
 from nexus.platform.logging import logger
 
@@ -41,16 +41,24 @@ async def run_forever(database: Database) -> None:
 async def _run(database: Database, one: Import) -> None:
     """Carry one out as whoever asked for it: they see and reach what they do themselves."""
     try:
+        async with database.reading(one.workspace_id) as tx:
+            parsed = await import_service(tx).parse(one.id)  # before any lock is taken
         async with database.transaction(one.workspace_id, viewer=one.actor_id) as tx:
-            await import_service(tx).run(one.id)
+            await import_service(tx).run(one.id, parsed)
     except AppError as why:
         log.info("import.failed", import_id=str(one.id), why=str(why))
         await _fail(database, one, str(why))
-    except (OperationalError, InterfaceError, OSError):
-        raise  # the database may be back soon, and the import still waits
-    except Exception:
+    except Exception as error:
+        if _may_pass(error):
+            raise
         log.exception("import.broken", import_id=str(one.id))
         await _fail(database, one, BROKEN)
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether the database is away or was busy: the import still waits, and is tried again."""
+    is_away = isinstance(error, DBAPIError) and error.connection_invalidated
+    return is_away or isinstance(error, OSError) or is_retryable(error)
 
 
 async def _fail(database: Database, one: Import, why: str) -> None:

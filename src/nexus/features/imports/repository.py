@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Row, Select, insert, or_, select, update
+from sqlalchemy import Row, Select, insert, literal, or_, select, update
 
 from nexus.features.imports.domain import Import, ImportId, ImportReport, ImportState
 from nexus.features.imports.errors import ImportNotFound
@@ -55,7 +55,7 @@ class ImportRepository:
         """Imports of all workspaces that are not finished, oldest first."""
         found = await self._tx.execute(
             select(*_WITHOUT_CONTENT)
-            .where(ImportRow.state.in_([ImportState.QUEUED.value, ImportState.RUNNING.value]))
+            .where(ImportRow.state == literal(ImportState.QUEUED.value, literal_execute=True))
             .order_by(ImportRow.id)
             .limit(100)
         )

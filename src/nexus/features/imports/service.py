@@ -69,7 +69,7 @@ class ImportService:
             actor_id=by.id,
             source=source,
             file_name=file_name,
-            project=project,
+            project=project.upper() if project else None,
             format=parsed.format,
             state=ImportState.QUEUED,
             report=None,
@@ -94,10 +94,16 @@ class ImportService:
         """What is to be run, in all workspaces; for the job alone."""
         return await self._imports.list_waiting()
 
-    async def run(self, import_id: ImportId) -> None:
+    async def parse(self, import_id: ImportId) -> ParsedBacklog:
+        """Read the file of an import once more; in a thread, since it may be large."""
+        content = await self._imports.content(import_id)
+        return await asyncio.to_thread(taskmaster.parse, content)
+
+    async def run(self, import_id: ImportId, parsed: ParsedBacklog) -> None:
         """Write an import that waits, all of it or nothing. A finished one is left alone."""
+        await self._intake.lock()  # one import of a workspace after the other
         one = await self._imports.get(import_id, lock=True)
-        if one.state in {ImportState.DONE, ImportState.FAILED}:
+        if one.has_ended:
             return
         by, is_there = await self._imports.actor_of(one)
         if not is_there or not by.may(Permission("imports:write")):
@@ -106,8 +112,6 @@ class ImportService:
             return
         if one.project:
             await self._check_project(one.project)
-        content = await self._imports.content(import_id)
-        parsed = await asyncio.to_thread(taskmaster.parse, content)
         arrival = await self._arrival(one, parsed, by)
 
         refused = await self._intake.add(arrival.imported, import_id=one.id, by=by)
@@ -124,6 +128,8 @@ class ImportService:
     async def fail(self, import_id: ImportId, why: str) -> None:
         """Put on record that an import cannot be carried out."""
         one = await self._imports.get(import_id, lock=True)
+        if one.has_ended:
+            return
         by, _ = await self._imports.actor_of(one)
         await self._fail(one, why, by)
 
@@ -170,7 +176,7 @@ class ImportService:
         for parsed_list in parsed.lists:
             name = parsed_list.name
             if one.project:
-                chosen[name] = one.project.upper()
+                chosen[name] = one.project
             elif name in earlier:
                 chosen[name] = earlier[name]
             else:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from nexus.platform.columns import Base, ExactText, Json, TenantRow, within_workspace
 
-_IS_WAITING = text("state IN ('queued', 'running')")
+_IS_WAITING = text("state = 'queued'")
 
 
 class ImportRow(TenantRow, Base):

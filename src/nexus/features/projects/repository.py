@@ -32,15 +32,6 @@ class ProjectRepository:
             raise ProjectNotFound(key=key[:60])
         return _project(row)
 
-    async def get_by_id(self, project_id: ProjectId, *, lock: bool = False) -> Project:
-        query = self._projects().where(ProjectRow.id == project_id)
-        if lock:
-            query = query.with_for_update(key_share=True)
-        row = (await self._tx.execute(query)).first()
-        if row is None:
-            raise ProjectNotFound(key=project_id)
-        return _project(row)
-
     async def list_page(self, cursor: str | None, limit: int, *, archived: bool) -> Page[Project]:
         query = self._projects()
         if archived:

@@ -143,10 +143,6 @@ class ProjectService:
         project.check_open()
         return project
 
-    async def lock(self, project_id: ProjectId) -> Project:
-        """The project, with its counter standing still until the commit."""
-        return await self._projects.get_by_id(project_id, lock=True)
-
 
 class ProjectMemberService:
     def __init__(

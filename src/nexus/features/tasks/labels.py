@@ -54,7 +54,8 @@ class LabelRepository:
         return known
 
     async def get(self, label_id: LabelId) -> Label:
-        query = self._labels().where(LabelRow.id == label_id).with_for_update(key_share=True)
+        """A label, locked against everybody who is putting it on a task."""
+        query = self._labels().where(LabelRow.id == label_id).with_for_update()
         row = (await self._tx.execute(query)).first()
         if row is None:
             raise LabelNotFound(id=label_id)
@@ -93,7 +94,12 @@ class LabelRepository:
 
     async def _named(self, keys: Collection[str]) -> dict[str, Label]:
         rows: Sequence[Row[Any]] = (
-            await self._tx.execute(self._labels().where(LabelRow.name_key.in_(keys)))
+            await self._tx.execute(
+                self._labels()
+                .where(LabelRow.name_key.in_(keys))
+                .order_by(LabelRow.id)
+                .with_for_update(read=True, key_share=True)  # none is removed before we commit
+            )
         ).all()
         return {row.name_key: _label(row) for row in rows}
 

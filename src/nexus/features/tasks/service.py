@@ -280,6 +280,10 @@ class TaskIntake:
         self._projects = projects
         self._events = events
 
+    async def lock(self) -> None:
+        """Let one arrival in a workspace follow the other."""
+        await self._graph.lock()
+
     async def add(
         self, imported: Sequence[ImportedTask], *, import_id: UUID, by: Actor
     ) -> list[tuple[TaskId, TaskId]]:
@@ -297,12 +301,12 @@ class TaskIntake:
             [moment(task_id) for task_id in present for moment in (gate, finish)]
         )
         plan = plan_intake(imported, present, walk.needs)
+        labels = await self._labels.ensure({name for task in imported for name in task.labels})
         last_numbers = {
             project: await self._projects.take_numbers(project, count)
             for project, count in plan.counts.items()
         }
         tasks = plan.born(last_numbers, by=by, at=now())
-        labels = await self._labels.ensure({name for task in imported for name in task.labels})
 
         await self._tasks.add(tasks)
         await self._tasks.add_labels(

@@ -267,8 +267,8 @@ def upgrade() -> None:
             "ix_imports_waiting",
             ["id"],
             unique=False,
-            postgresql_where=sa.text("state IN ('queued', 'running')"),
-            sqlite_where=sa.text("state IN ('queued', 'running')"),
+            postgresql_where=sa.text("state = 'queued'"),
+            sqlite_where=sa.text("state = 'queued'"),
         )
 
     op.create_table(
@@ -784,8 +784,8 @@ def downgrade() -> None:
     with op.batch_alter_table("imports", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_imports_waiting",
-            postgresql_where=sa.text("state IN ('queued', 'running')"),
-            sqlite_where=sa.text("state IN ('queued', 'running')"),
+            postgresql_where=sa.text("state = 'queued'"),
+            sqlite_where=sa.text("state = 'queued'"),
         )
 
     op.drop_table("imports")

@@ -15,7 +15,8 @@ BODY_DECODER = "body_decoder"
 """The option of a route that holds a strict decoder of its body."""
 
 _ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
-_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+# A string without an end is taken to the end: else each of its quotes would be tried again.
+_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 _BRACKETS = re.compile(rb"[\[\]{}]")
 
 
@@ -85,10 +86,11 @@ def _check_depth(body: bytes) -> None:
 
 
 def _refuse_twins(pairs: list[tuple[str, Any]]) -> None:
-    if len({key for key, _ in pairs}) < len(pairs):
-        names = [key for key, _ in pairs]
-        twin = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {twin!r} stands twice in one object")
+    seen: set[str] = set()
+    for key, _ in pairs:
+        if key in seen:
+            raise ValueError(f"the key {key[:60]!r} stands twice in one object")
+        seen.add(key)
 
 
 def _refuse_constant(name: str) -> None:

@@ -52,9 +52,9 @@ class StoredAnswer(Exception):
     body: bytes
 
 
-def fingerprint(method: str, path: str, query: bytes, body: bytes) -> str:
+def fingerprint(method: str, path: str, query: bytes, body: bytes, workspace: str) -> str:
     digest = hashlib.sha256()
-    for part in (method.encode(), path.encode(), query, body):
+    for part in (method.encode(), path.encode(), query, body, workspace.encode()):
         digest.update(len(part).to_bytes(8, "big") + part)
     return digest.hexdigest()
 
@@ -81,8 +81,11 @@ class IdempotencyClaim:
         mine = self._mine()
         stored = (await tx.execute(select(IdempotencyKeyRow).where(*mine))).one()
         if stored.expires_at <= now():
-            await tx.execute(delete(IdempotencyKeyRow).where(*mine))
-            await self._insert(tx)
+            await tx.execute(
+                delete(IdempotencyKeyRow).where(*mine, IdempotencyKeyRow.expires_at <= now())
+            )
+            if not await self._insert(tx):  # a twin was quicker: replay it
+                await self.take(tx)
         elif stored.fingerprint != self._fingerprint:
             raise IdempotencyKeyReused
         elif stored.body is None:
@@ -127,3 +130,8 @@ class IdempotencyClaim:
             IdempotencyKeyRow.credential_id == self._credential_id,
             IdempotencyKeyRow.key == self._key,
         )
+
+
+async def forget_expired(tx: Transaction) -> None:
+    """Let go of answers whose day is over."""
+    await tx.execute(delete(IdempotencyKeyRow).where(IdempotencyKeyRow.expires_at <= now()))

@@ -174,5 +174,6 @@ def _claim(scope: HTTPScope, body: bytes) -> IdempotencyClaim | None:
         return None
     # Of a body with a password in it, not even a digest is kept.
     seen = b"" if scope["route_handler"].opt.get("body_is_secret") else body
-    asked = fingerprint(scope["method"], scope["path"], scope["query_string"], seen)
+    workspace = str(caller.actor.workspace_id) if caller.actor else ""  # a session has several
+    asked = fingerprint(scope["method"], scope["path"], scope["query_string"], seen, workspace)
     return IdempotencyClaim(caller.credential_id, usable_key(raw), asked)
