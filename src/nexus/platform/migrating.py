@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +61,7 @@ def migrating_connection(url: DatabaseUrl) -> Generator[Connection]:
 
 async def schema_problem(database: Database) -> str | None:
     """What is wrong with the schema, in a sentence with the remedy; None if it fits."""
-    script = ScriptDirectory.from_config(alembic_config())
-    head = script.get_current_head()
+    head, known = _revisions()
     try:
         async with database.system_reading() as tx:
             found = await tx.execute(text("SELECT version_num FROM alembic_version"))
@@ -72,12 +72,18 @@ async def schema_problem(database: Database) -> str | None:
         return "the database has no tables yet: run 'nexus migrate'"
     if current == head:
         return None
-    known = {revision.revision for revision in script.walk_revisions()}
     if current in known:
         return "the database is older than this program: run 'nexus migrate'"
     if needed is not None and needed <= PROGRAM_GENERATION:
         return None
     return "the database is newer than this program: install the version that migrated it"
+
+
+@cache
+def _revisions() -> tuple[str | None, frozenset[str]]:
+    """The newest revision and all of them; read once, since readiness is asked for often."""
+    script = ScriptDirectory.from_config(alembic_config())
+    return script.get_current_head(), frozenset(one.revision for one in script.walk_revisions())
 
 
 PROGRAM_GENERATION = 1

@@ -1,21 +1,18 @@
 """Comments over HTTP."""
 
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
 from litestar import Controller, Request, Response, delete, get, patch, post
 from litestar.di import Provide
-from litestar.params import PathParameter
 
 from nexus.features.comments.domain import CommentId
 from nexus.features.comments.dto import CommentIn, CommentOut, CommentPage
 from nexus.features.comments.service import CommentService
 from nexus.features.comments.wiring import comment_service
 from nexus.platform.actor import Actor
-from nexus.platform.http.answers import CursorParameter, Limit, paged
+from nexus.platform.http.answers import CursorParameter, Limit, TaskPath, paged
 from nexus.platform.http.guards import may
-
-TaskPath = Annotated[str, PathParameter(description="The task's key (API-42) or id.")]
 
 
 class CommentController(Controller):

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from litestar import Controller, Request, Response, get
 from litestar.di import Provide
-from litestar.params import PathParameter, QueryParameter
+from litestar.params import QueryParameter
 
 from nexus.features.events.domain import EventFilter
 from nexus.features.events.dto import EventOut, EventPage
@@ -15,7 +15,7 @@ from nexus.features.events.service import EventService
 from nexus.features.events.wiring import event_service
 from nexus.platform.actor import ActorId
 from nexus.platform.errors import Invalid
-from nexus.platform.http.answers import CursorParameter, Limit, paged
+from nexus.platform.http.answers import CursorParameter, Limit, TaskPath, paged
 from nexus.platform.http.guards import may
 from nexus.platform.instants import in_utc
 
@@ -100,7 +100,7 @@ class ActivityController(Controller):
     )
     async def list_activity(
         self,
-        task: Annotated[str, PathParameter(description="The task's key (API-42) or id.")],
+        task: TaskPath,
         request: Request[Any, Any, Any],
         log: EventService,
         cursor: CursorParameter = None,

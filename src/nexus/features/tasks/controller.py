@@ -5,7 +5,7 @@ from uuid import UUID
 
 from litestar import Controller, Request, Response, delete, get, patch, post
 from litestar.di import Provide
-from litestar.params import PathParameter, QueryParameter
+from litestar.params import QueryParameter
 from litestar.status_codes import HTTP_200_OK
 
 from nexus.features.tasks.dependencies import DependencyService
@@ -44,14 +44,13 @@ from nexus.platform.http.answers import (
     CursorParameter,
     IfMatch,
     Limit,
+    TaskPath,
     expected_version,
     paged,
     versioned,
 )
 from nexus.platform.http.guards import may
 from nexus.platform.tokens import tokenise
-
-TaskPath = Annotated[str, PathParameter(description="The task's key (API-42) or id.")]
 
 
 def _many(description: str) -> Any:

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 from litestar import Litestar, Request, Response
-from litestar.params import HeaderParameter, QueryParameter
+from litestar.params import HeaderParameter, PathParameter, QueryParameter
 from litestar.routes import HTTPRoute
 from msgspec import UnsetType
 
@@ -27,6 +27,7 @@ IfMatch = Annotated[
         description="The version you read, as the ETag said it; 412 if it has changed since.",
     ),
 ]
+TaskPath = Annotated[str, PathParameter(description="The task's key (API-42) or id.")]
 Limit = Annotated[int, QueryParameter(ge=1, le=200, description="Items per page, at most 200.")]
 CursorParameter = Annotated[
     str | None,

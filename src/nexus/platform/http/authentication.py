@@ -6,7 +6,7 @@ import hmac
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 from uuid import UUID
 
 from limits import RateLimitItemPerMinute
@@ -185,8 +185,3 @@ def _check_csrf(scope: HTTPScope, session: str) -> None:
     sent = dict(scope["headers"]).get(CSRF_HEADER.encode(), b"")
     if not hmac.compare_digest(sent, csrf_token(session).encode()):
         raise CsrfTokenMissing
-
-
-def is_secure(scope: Any, public_url: str | None) -> bool:
-    """Whether the browser talks https to us, so that cookies can be marked Secure."""
-    return scope["scheme"] == "https" or urlsplit(public_url or "").scheme == "https"
