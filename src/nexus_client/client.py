@@ -16,13 +16,17 @@ class NexusClient(Connection):
         """List imports."""
         return self.call("GET", "/api/v1/imports", models.ImportPage, query={"cursor": cursor, "limit": limit})
 
-    def create_import(self, content: bytes, *, source: str | None = None, file_name: str | None = None, project: str | None = None, idempotency_key: str | None = None) -> models.ImportOut:
+    def create_import(self, content: bytes, *, source: str | None = None, file_name: str | None = None, project: str | None = None, mapping: str | None = None, dry_run: bool | None = None, idempotency_key: str | None = None) -> models.ImportOut:
         """Import a backlog file, sent as the body."""
-        return self.call("POST", "/api/v1/imports", models.ImportOut, content=content, query={"source": source, "file_name": file_name, "project": project}, idempotency_key=idempotency_key)
+        return self.call("POST", "/api/v1/imports", models.ImportOut, content=content, query={"source": source, "file_name": file_name, "project": project, "mapping": mapping, "dry_run": dry_run}, idempotency_key=idempotency_key)
 
     def get_import(self, import_id: object) -> models.ImportOut:
         """Get an import, with its report once it is done."""
         return self.call("GET", f"/api/v1/imports/{segment(import_id)}", models.ImportOut)
+
+    def list_import_records(self, import_id: object, *, outcome: Sequence[str] | None = None, noted: bool | None = None, cursor: str | None = None, limit: int | None = None) -> models.ImportRecordPage:
+        """List what became of each record of an import."""
+        return self.call("GET", f"/api/v1/imports/{segment(import_id)}/records", models.ImportRecordPage, query={"outcome": outcome, "noted": noted, "cursor": cursor, "limit": limit})
 
     def list_invitations(self, *, cursor: str | None = None, limit: int | None = None) -> models.InvitationPage:
         """List invitations that nobody has accepted yet."""
@@ -96,6 +100,26 @@ class NexusClient(Connection):
         """Change or archive a project."""
         return self.call("PATCH", f"/api/v1/projects/{segment(key)}", models.ProjectOut, body=body, idempotency_key=idempotency_key, if_match=if_match)
 
+    def list_fields(self, key: object) -> models.FieldPage:
+        """List a project's custom fields."""
+        return self.call("GET", f"/api/v1/projects/{segment(key)}/fields", models.FieldPage)
+
+    def create_field(self, key: object, body: models.FieldIn, *, idempotency_key: str | None = None) -> models.FieldOut:
+        """Define a custom field for a project's tasks."""
+        return self.call("POST", f"/api/v1/projects/{segment(key)}/fields", models.FieldOut, body=body, idempotency_key=idempotency_key)
+
+    def remove_field(self, key: object, field: object, *, idempotency_key: str | None = None) -> None:
+        """Remove a custom field's definition; values stay."""
+        return self.call("DELETE", f"/api/v1/projects/{segment(key)}/fields/{segment(field)}", type(None), idempotency_key=idempotency_key)
+
+    def update_field(self, key: object, field: object, body: models.FieldPatch, *, idempotency_key: str | None = None) -> models.FieldOut:
+        """Change a custom field's definition."""
+        return self.call("PATCH", f"/api/v1/projects/{segment(key)}/fields/{segment(field)}", models.FieldOut, body=body, idempotency_key=idempotency_key)
+
+    def get_project_graph(self, key: object, *, finished: bool | None = None) -> models.ProjectGraphOut:
+        """Get a project's open tasks as a graph with layers and critical path."""
+        return self.call("GET", f"/api/v1/projects/{segment(key)}/graph", models.ProjectGraphOut, query={"finished": finished})
+
     def list_project_members(self, key: object) -> models.ProjectMemberPage:
         """List a project's members."""
         return self.call("GET", f"/api/v1/projects/{segment(key)}/members", models.ProjectMemberPage)
@@ -148,13 +172,17 @@ class NexusClient(Connection):
         """Sign out: end a session of yours ('current' for this one)."""
         return self.call("DELETE", f"/api/v1/sessions/{segment(session_id)}", type(None), idempotency_key=idempotency_key)
 
-    def list_tasks(self, *, status: Sequence[str] | None = None, priority: Sequence[str] | None = None, project: Sequence[str] | None = None, label: Sequence[str] | None = None, repository: str | None = None, assignee: str | None = None, parent: str | None = None, ready: bool | None = None, q: str | None = None, archived: bool | None = None, sort: str | None = None, cursor: str | None = None, limit: int | None = None) -> models.TaskPage:
+    def list_tasks(self, *, status: Sequence[str] | None = None, priority: Sequence[str] | None = None, project: Sequence[str] | None = None, label: Sequence[str] | None = None, repository: str | None = None, assignee: str | None = None, parent: str | None = None, ready: bool | None = None, q: str | None = None, waiting: bool | None = None, due_from: str | None = None, due_until: str | None = None, updated_since: str | None = None, created_by: str | None = None, field: Sequence[str] | None = None, archived: bool | None = None, sort: str | None = None, explain: bool | None = None, cursor: str | None = None, limit: int | None = None) -> models.TaskPage:
         """List tasks."""
-        return self.call("GET", "/api/v1/tasks", models.TaskPage, query={"status": status, "priority": priority, "project": project, "label": label, "repository": repository, "assignee": assignee, "parent": parent, "ready": ready, "q": q, "archived": archived, "sort": sort, "cursor": cursor, "limit": limit})
+        return self.call("GET", "/api/v1/tasks", models.TaskPage, query={"status": status, "priority": priority, "project": project, "label": label, "repository": repository, "assignee": assignee, "parent": parent, "ready": ready, "q": q, "waiting": waiting, "due_from": due_from, "due_until": due_until, "updated_since": updated_since, "created_by": created_by, "field": field, "archived": archived, "sort": sort, "explain": explain, "cursor": cursor, "limit": limit})
 
     def create_task(self, body: models.TaskIn, *, idempotency_key: str | None = None) -> models.TaskOut:
         """Create a task."""
         return self.call("POST", "/api/v1/tasks", models.TaskOut, body=body, idempotency_key=idempotency_key)
+
+    def update_tasks(self, body: models.BulkIn, *, idempotency_key: str | None = None) -> models.BulkOut:
+        """Change up to 200 tasks, all of them or none."""
+        return self.call("PATCH", "/api/v1/tasks", models.BulkOut, body=body, idempotency_key=idempotency_key)
 
     def get_task(self, task: object) -> models.TaskOut:
         """Get a task."""
@@ -212,9 +240,25 @@ class NexusClient(Connection):
         """Put a task next to another one on the board."""
         return self.call("PATCH", f"/api/v1/tasks/{segment(task)}/position", models.TaskOut, body=body, idempotency_key=idempotency_key)
 
+    def transfer_task(self, task: object, body: models.TransferIn, *, idempotency_key: str | None = None, if_match: int | None = None) -> models.TaskOut:
+        """Move a task and its subtasks to another project."""
+        return self.call("PATCH", f"/api/v1/tasks/{segment(task)}/project", models.TaskOut, body=body, idempotency_key=idempotency_key, if_match=if_match)
+
+    def recur_task(self, task: object, body: models.RecurrenceIn, *, idempotency_key: str | None = None) -> models.TaskOut:
+        """Let a task come again by a rule."""
+        return self.call("PUT", f"/api/v1/tasks/{segment(task)}/recurrence", models.TaskOut, body=body, idempotency_key=idempotency_key)
+
+    def unrecur_task(self, task: object, *, idempotency_key: str | None = None) -> models.TaskOut:
+        """Let a task no longer come again."""
+        return self.call("DELETE", f"/api/v1/tasks/{segment(task)}/recurrence", models.TaskOut, idempotency_key=idempotency_key)
+
     def set_task_status(self, task: object, body: models.StatusIn, *, idempotency_key: str | None = None, if_match: int | None = None) -> models.TaskOut:
         """Set a task's status."""
         return self.call("PATCH", f"/api/v1/tasks/{segment(task)}/status", models.TaskOut, body=body, idempotency_key=idempotency_key, if_match=if_match)
+
+    def why_task(self, task: object) -> models.WhyOut:
+        """Say what a task waits for, down to the root, and what it unlocks."""
+        return self.call("GET", f"/api/v1/tasks/{segment(task)}/why", models.WhyOut)
 
     def list_users(self, *, cursor: str | None = None, limit: int | None = None) -> models.MemberPage:
         """List the workspace's members with their roles."""
@@ -235,6 +279,26 @@ class NexusClient(Connection):
     def update_user(self, user_id: object, body: models.UserPatch, *, idempotency_key: str | None = None, if_match: int | None = None) -> models.MemberOut:
         """Change a member's role or ownership."""
         return self.call("PATCH", f"/api/v1/users/{segment(user_id)}", models.MemberOut, body=body, idempotency_key=idempotency_key, if_match=if_match)
+
+    def list_views(self, *, cursor: str | None = None, limit: int | None = None) -> models.ViewPage:
+        """List saved views."""
+        return self.call("GET", "/api/v1/views", models.ViewPage, query={"cursor": cursor, "limit": limit})
+
+    def create_view(self, body: models.ViewIn, *, idempotency_key: str | None = None) -> models.ViewOut:
+        """Save a view of tasks."""
+        return self.call("POST", "/api/v1/views", models.ViewOut, body=body, idempotency_key=idempotency_key)
+
+    def get_view(self, view_id: object) -> models.ViewOut:
+        """Get a saved view."""
+        return self.call("GET", f"/api/v1/views/{segment(view_id)}", models.ViewOut)
+
+    def remove_view(self, view_id: object, *, idempotency_key: str | None = None) -> None:
+        """Remove a saved view."""
+        return self.call("DELETE", f"/api/v1/views/{segment(view_id)}", type(None), idempotency_key=idempotency_key)
+
+    def update_view(self, view_id: object, body: models.ViewPatch, *, idempotency_key: str | None = None, if_match: int | None = None) -> models.ViewOut:
+        """Change a saved view."""
+        return self.call("PATCH", f"/api/v1/views/{segment(view_id)}", models.ViewOut, body=body, idempotency_key=idempotency_key, if_match=if_match)
 
     def create_workspace(self, body: models.WorkspaceIn, *, idempotency_key: str | None = None) -> models.JoinedOut:
         """Create a workspace and become its owner."""

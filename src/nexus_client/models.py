@@ -2,6 +2,7 @@
 from __future__ import annotations
 from msgspec import Meta, Struct, UNSET, UnsetType, field
 from typing import Annotated, Any, Literal, TypeAlias
+from builtins import list as list_aliased
 
 
 class AcceptanceIn(Struct):
@@ -50,6 +51,12 @@ class AuthorOut(Struct):
     handle: str
 
 
+Because: TypeAlias = Annotated[
+    Literal["dependency", "subtask", "parent"],
+    Meta(description="What makes one task wait for another one."),
+]
+
+
 class CommentIn(Struct):
     body: str
 
@@ -64,7 +71,7 @@ class CommentOut(Struct):
 
 
 class CommentPage(Struct):
-    items: list[CommentOut]
+    items: list_aliased[CommentOut]
     next_cursor: str | None
 
 
@@ -98,13 +105,44 @@ class EventOut(Struct):
 
 
 class EventPage(Struct):
-    items: list[EventOut]
+    items: list_aliased[EventOut]
     next_cursor: str | None
+
+
+class ExplanationOut(Struct):
+    priority: Literal["critical", "high", "medium", "low", "none"]
+    unlock_depth: int
+    unlock_count: int
+    created_at: str
+    reason: str
+
+
+class FieldPatch(Struct):
+    name: str | UnsetType = UNSET
+    choices: list_aliased[str] | UnsetType = UNSET
+    is_required: bool | UnsetType = UNSET
+
+
+FieldType: TypeAlias = Literal["text", "number", "date", "choice", "url", "member"]
+
+
+class GraphEdgeOut(Struct):
+    task: str
+    needs: str
+    kind: Because
 
 
 class Health(Struct):
     status: str
     checks: dict[str, str]
+
+
+class HighlightOut(Struct):
+    field_: Literal[
+        "key", "title", "description", "details", "test_strategy", "comments"
+    ] = field(name="field")
+    text: str
+    ranges: list_aliased[list_aliased[Any]]
 
 
 class Home(Struct):
@@ -115,12 +153,20 @@ class Home(Struct):
     docs: str
 
 
-ImportState: TypeAlias = Literal["queued", "done", "failed"]
+ImportPhase: TypeAlias = Annotated[
+    Literal["tasks", "edges", "settling"],
+    Meta(
+        description="What a running import is at; each one goes once over all records, in chunks.\n\n    A phase can be taken up again where a killed server left it.\n    "
+    ),
+]
+
+
+ImportState: TypeAlias = Literal["queued", "running", "done", "failed"]
 
 
 class KeyIn(Struct):
     name: str
-    scopes: list[str] | None | UnsetType = UNSET
+    scopes: list_aliased[str] | None | UnsetType = UNSET
     expires_at: str | None | UnsetType = UNSET
 
 
@@ -129,7 +175,7 @@ class KeyOut(Struct):
     actor_id: str
     name: str
     prefix: str
-    scopes: list[str]
+    scopes: list_aliased[str]
     created_at: str
     expires_at: str | None
     last_used_at: str | None
@@ -137,7 +183,7 @@ class KeyOut(Struct):
 
 
 class KeyPage(Struct):
-    items: list[KeyOut]
+    items: list_aliased[KeyOut]
     next_cursor: str | None
 
 
@@ -147,7 +193,7 @@ class LabelOut(Struct):
 
 
 class LabelPage(Struct):
-    items: list[LabelOut]
+    items: list_aliased[LabelOut]
     next_cursor: str | None
 
 
@@ -178,9 +224,14 @@ class NewKeyOut(Struct):
 
 
 class NoteOut(Struct):
-    record: str
     code: str
     message: str
+
+
+Outcome: TypeAlias = Annotated[
+    Literal["created", "updated", "unchanged", "set_aside"],
+    Meta(description="What became of one record of the file."),
+]
 
 
 class PositionIn(Struct):
@@ -200,7 +251,7 @@ class ProjectMemberOut(Struct):
 
 
 class ProjectMemberPage(Struct):
-    items: list[ProjectMemberOut]
+    items: list_aliased[ProjectMemberOut]
     next_cursor: str | None
 
 
@@ -211,11 +262,19 @@ class ProjectRepositoryOut(Struct):
 
 
 class ProjectRepositoryPage(Struct):
-    items: list[ProjectRepositoryOut]
+    items: list_aliased[ProjectRepositoryOut]
     next_cursor: str | None
 
 
 Provider: TypeAlias = Literal["github", "gitlab", "other"]
+
+
+RecurrenceTrigger: TypeAlias = Annotated[
+    Literal["finish", "schedule"],
+    Meta(
+        description="What makes the next task: finishing the last one, or its day in the calendar."
+    ),
+]
 
 
 class RepositoryIn(Struct):
@@ -237,7 +296,7 @@ class RepositoryOut(Struct):
 
 
 class RepositoryPage(Struct):
-    items: list[RepositoryOut]
+    items: list_aliased[RepositoryOut]
     next_cursor: str | None
 
 
@@ -266,7 +325,7 @@ class SessionOut(Struct):
 
 
 class SessionPage(Struct):
-    items: list[SessionOut]
+    items: list_aliased[SessionOut]
     next_cursor: str | None
 
 
@@ -285,29 +344,50 @@ class TaskPatch(Struct):
     description: str | UnsetType = UNSET
     details: str | UnsetType = UNSET
     test_strategy: str | UnsetType = UNSET
-    acceptance: list[AcceptanceItemIn] | UnsetType = UNSET
+    acceptance: list_aliased[AcceptanceItemIn] | UnsetType = UNSET
     priority: Literal["critical", "high", "medium", "low", "none"] | UnsetType = UNSET
     complexity_manual: int | None | UnsetType = UNSET
-    labels: list[str] | UnsetType = UNSET
+    labels: list_aliased[str] | UnsetType = UNSET
     due_on: str | None | UnsetType = UNSET
     repository_id: str | None | UnsetType = UNSET
     parent: (
         Annotated[str, Meta(description="A task's key or id.")] | None | UnsetType
     ) = UNSET
-    assignees: list[str] | UnsetType = UNSET
+    assignees: list_aliased[str] | UnsetType = UNSET
     custom: dict[str, Any] | UnsetType = UNSET
     archived: bool | UnsetType = UNSET
 
 
 TaskSort: TypeAlias = Annotated[
-    Literal["newest", "oldest", "updated", "priority", "due", "rank", "key", "next"],
-    Meta(description="`next` is the order in which to take ready tasks."),
+    Literal[
+        "newest",
+        "oldest",
+        "updated",
+        "priority",
+        "due",
+        "rank",
+        "key",
+        "next",
+        "relevance",
+    ],
+    Meta(
+        description="`next` is the order in which to take ready tasks; `relevance` gives the best of a search in one page."
+    ),
 ]
 
 
 TaskStatus: TypeAlias = Literal[
     "backlog", "todo", "in_progress", "in_review", "deferred", "done", "cancelled"
 ]
+
+
+class TransferIn(Struct):
+    project: Annotated[
+        str,
+        Meta(
+            description="2 to 10 upper-case letters and digits, beginning with a letter."
+        ),
+    ]
 
 
 class UserIn(Struct):
@@ -325,6 +405,44 @@ class UserOut(Struct):
 class UserPatch(Struct):
     role: Role | UnsetType = UNSET
     is_owner: bool | UnsetType = UNSET
+
+
+class ViewOut(Struct):
+    id: str
+    name: str
+    owner_id: str
+    is_shared: bool
+    query: dict[str, Any]
+    version: int
+    created_at: str
+    updated_at: str
+
+
+class ViewPage(Struct):
+    items: list_aliased[ViewOut]
+    next_cursor: str | None
+
+
+class ViewQuery(Struct):
+    status: list_aliased[TaskStatus] | UnsetType = UNSET
+    priority: (
+        list_aliased[Literal["critical", "high", "medium", "low", "none"]] | UnsetType
+    ) = UNSET
+    project: list_aliased[str] | UnsetType = UNSET
+    label: list_aliased[str] | UnsetType = UNSET
+    field_: list_aliased[str] | UnsetType = field(name="field", default=UNSET)
+    repository: str | None | UnsetType = UNSET
+    assignee: str | None | UnsetType = UNSET
+    parent: str | None | UnsetType = UNSET
+    created_by: str | None | UnsetType = UNSET
+    ready: bool | None | UnsetType = UNSET
+    waiting: bool | None | UnsetType = UNSET
+    archived: bool | None | UnsetType = UNSET
+    due_from: str | None | UnsetType = UNSET
+    due_until: str | None | UnsetType = UNSET
+    updated_since: str | None | UnsetType = UNSET
+    q: str | None | UnsetType = UNSET
+    sort: TaskSort | None | UnsetType = UNSET
 
 
 Visibility: TypeAlias = Literal["workspace", "private"]
@@ -356,16 +474,106 @@ class ActorOut(Struct):
     name: str
     role: Role | None
     is_owner: bool
-    permissions: list[str]
+    permissions: list_aliased[str]
+
+
+class BulkItemIn(Struct):
+    task: Annotated[str, Meta(description="A task's key or id.")]
+    version: int
+    title: str | UnsetType = UNSET
+    description: str | UnsetType = UNSET
+    details: str | UnsetType = UNSET
+    test_strategy: str | UnsetType = UNSET
+    acceptance: list_aliased[AcceptanceItemIn] | UnsetType = UNSET
+    priority: Literal["critical", "high", "medium", "low", "none"] | UnsetType = UNSET
+    complexity_manual: int | None | UnsetType = UNSET
+    labels: list_aliased[str] | UnsetType = UNSET
+    due_on: str | None | UnsetType = UNSET
+    repository_id: str | None | UnsetType = UNSET
+    parent: (
+        Annotated[str, Meta(description="A task's key or id.")] | None | UnsetType
+    ) = UNSET
+    assignees: list_aliased[str] | UnsetType = UNSET
+    custom: dict[str, Any] | UnsetType = UNSET
+    archived: bool | UnsetType = UNSET
+    status: TaskStatus | UnsetType = UNSET
+
+
+class BulkItemOut(Struct):
+    id: str
+    key: str
+    version: int
+    status: TaskStatus
+
+
+class BulkOut(Struct):
+    items: list_aliased[BulkItemOut]
+
+
+class FieldIn(Struct):
+    key: Annotated[
+        str,
+        Meta(
+            description="Lower-case letters, digits and underscores, beginning with a letter."
+        ),
+    ]
+    name: str
+    type: FieldType
+    choices: list_aliased[str] | UnsetType = UNSET
+    is_required: bool | UnsetType = False
+
+
+class FieldOut(Struct):
+    id: str
+    key: str
+    name: str
+    type: FieldType
+    choices: list_aliased[str]
+    is_required: bool
+    created_at: str
+
+
+class FieldPage(Struct):
+    items: list_aliased[FieldOut]
+    next_cursor: str | None
+
+
+class GraphNodeOut(Struct):
+    id: str
+    key: str
+    title: str
+    status: TaskStatus
+    priority: Literal["critical", "high", "medium", "low", "none"]
+    complexity: int | None
+    layer: int
+    is_critical: bool
+    is_outside: bool
+
+
+class ImportRecordOut(Struct):
+    position: int
+    list: str
+    external_id: str
+    outcome: Outcome
+    task_id: str | None
+    key: str | None
+    notes: list_aliased[NoteOut]
+    original: str | None
+
+
+class ImportRecordPage(Struct):
+    items: list_aliased[ImportRecordOut]
+    next_cursor: str | None
 
 
 class ImportReportOut(Struct):
-    format: str
-    lists: list[ListReportOut]
+    lists: list_aliased[ListReportOut]
     created: int
-    already_here: int
-    notes: list[NoteOut]
-    notes_left_out: int
+    updated: int
+    unchanged: int
+    set_aside: int
+    notes: dict[str, int]
+    mapped: dict[str, int]
 
 
 class InvitationOut(Struct):
@@ -379,7 +587,7 @@ class InvitationOut(Struct):
 
 
 class InvitationPage(Struct):
-    items: list[InvitationOut]
+    items: list_aliased[InvitationOut]
     next_cursor: str | None
 
 
@@ -402,7 +610,7 @@ class MemberOut(Struct):
 
 
 class MemberPage(Struct):
-    items: list[MemberOut]
+    items: list_aliased[MemberOut]
     next_cursor: str | None
 
 
@@ -418,6 +626,15 @@ class NewInvitationOut(Struct):
     invitation: InvitationOut
     token: str
     link: str
+
+
+class ProjectGraphOut(Struct):
+    project: str
+    nodes: list_aliased[GraphNodeOut]
+    edges: list_aliased[GraphEdgeOut]
+    layers: list_aliased[list_aliased[str]]
+    critical_path: list_aliased[str]
+    left_out: int
 
 
 class ProjectIn(Struct):
@@ -446,7 +663,7 @@ class ProjectOut(Struct):
 
 
 class ProjectPage(Struct):
-    items: list[ProjectOut]
+    items: list_aliased[ProjectOut]
     next_cursor: str | None
 
 
@@ -456,6 +673,18 @@ class ProjectPatch(Struct):
     visibility: Visibility | UnsetType = UNSET
     lead_id: str | UnsetType = UNSET
     archived: bool | UnsetType = UNSET
+
+
+class RecurrenceIn(Struct):
+    rule: str
+    trigger: RecurrenceTrigger | UnsetType = "finish"
+
+
+class RecurrenceOut(Struct):
+    rule: str
+    trigger: RecurrenceTrigger
+    starts_on: str
+    next_on: str | None
 
 
 class StatusIn(Struct):
@@ -480,18 +709,18 @@ class TaskIn(Struct):
     description: str | UnsetType = ""
     details: str | UnsetType = ""
     test_strategy: str | UnsetType = ""
-    acceptance: list[str] | UnsetType = UNSET
+    acceptance: list_aliased[str] | UnsetType = UNSET
     status: TaskStatus | UnsetType = "todo"
     priority: Literal["critical", "high", "medium", "low", "none"] | UnsetType = "none"
     complexity_manual: int | None | UnsetType = UNSET
-    labels: list[str] | UnsetType = UNSET
+    labels: list_aliased[str] | UnsetType = UNSET
     due_on: str | None | UnsetType = UNSET
     repository_id: str | None | UnsetType = UNSET
     parent: (
         Annotated[str, Meta(description="A task's key or id.")] | None | UnsetType
     ) = UNSET
-    dependencies: list[str] | UnsetType = UNSET
-    assignees: list[str] | UnsetType = UNSET
+    dependencies: list_aliased[str] | UnsetType = UNSET
+    assignees: list_aliased[str] | UnsetType = UNSET
     custom: dict[str, Any] | UnsetType = UNSET
 
 
@@ -503,10 +732,10 @@ class TaskSummaryOut(Struct):
     status: TaskStatus
     priority: Literal["critical", "high", "medium", "low", "none"]
     complexity: int | None
-    labels: list[str]
-    assignees: list[AssigneeOut]
+    labels: list_aliased[str]
+    assignees: list_aliased[AssigneeOut]
     parent: TaskBriefOut | None
-    dependencies: list[TaskBriefOut]
+    dependencies: list_aliased[TaskBriefOut]
     open_dependencies: int
     open_subtasks: int
     unlock_depth: int
@@ -516,6 +745,38 @@ class TaskSummaryOut(Struct):
     version: int
     created_at: str
     updated_at: str
+    highlights: list_aliased[HighlightOut]
+    explanation: ExplanationOut | None
+
+
+class ViewIn(Struct):
+    name: str
+    query: ViewQuery
+    is_shared: bool | UnsetType = False
+
+
+class ViewPatch(Struct):
+    name: str | UnsetType = UNSET
+    query: ViewQuery | UnsetType = UNSET
+    is_shared: bool | UnsetType = UNSET
+
+
+class WaitingOut(Struct):
+    task: TaskBriefOut | None
+    because: Because
+    via: TaskBriefOut | None
+    distance: int
+    is_root: bool
+
+
+class WhyOut(Struct):
+    task: TaskBriefOut
+    is_ready: bool
+    reasons: list_aliased[str]
+    waits_for: list_aliased[WaitingOut]
+    unlocks: list_aliased[WaitingOut]
+    unlock_depth: int
+    unlock_count: int
 
 
 class Problem(Struct):
@@ -525,30 +786,38 @@ class Problem(Struct):
     detail: str
     code: str
     details: dict[str, Any]
-    errors: list[FieldProblem]
+    errors: list_aliased[FieldProblem]
     request_id: str | None
 
 
+class BulkIn(Struct):
+    items: list_aliased[BulkItemIn]
+
+
 class DependencyPage(Struct):
-    items: list[TaskBriefOut]
+    items: list_aliased[TaskBriefOut]
     next_cursor: str | None
 
 
 class ImportOut(Struct):
     id: str
     state: ImportState
+    phase: ImportPhase
+    position: int
+    records: int
+    is_dry_run: bool
     source: str
     file_name: str
     format: str
     project: str | None
-    report: ImportReportOut | None
+    report: ImportReportOut
     error: str | None
     created_at: str
     finished_at: str | None
 
 
 class ImportPage(Struct):
-    items: list[ImportOut]
+    items: list_aliased[ImportOut]
     next_cursor: str | None
 
 
@@ -562,7 +831,7 @@ class LinkOut(Struct):
 
 class MeOut(Struct):
     user: UserOut | None
-    workspaces: list[MembershipOut]
+    workspaces: list_aliased[MembershipOut]
     actor: ActorOut | None
     workspace_id: str | None
     csrf_token: str | None
@@ -576,17 +845,18 @@ class TaskOut(Struct):
     description: str
     details: str
     test_strategy: str
-    acceptance: list[AcceptanceItemOut]
+    acceptance: list_aliased[AcceptanceItemOut]
     status: TaskStatus
     priority: Literal["critical", "high", "medium", "low", "none"]
     complexity: int | None
     complexity_auto: int | None
     complexity_manual: int | None
-    labels: list[str]
-    assignees: list[AssigneeOut]
+    labels: list_aliased[str]
+    assignees: list_aliased[AssigneeOut]
     parent: TaskBriefOut | None
-    dependencies: list[TaskBriefOut]
-    links: list[LinkOut]
+    dependencies: list_aliased[TaskBriefOut]
+    links: list_aliased[LinkOut]
+    recurrence: RecurrenceOut | None
     is_ready: bool
     open_dependencies: int
     open_subtasks: int
@@ -606,5 +876,5 @@ class TaskOut(Struct):
 
 
 class TaskPage(Struct):
-    items: list[TaskSummaryOut]
+    items: list_aliased[TaskSummaryOut]
     next_cursor: str | None

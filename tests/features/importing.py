@@ -2,15 +2,24 @@
 
 import json
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import pytest
+from sqlalchemy import select
+
 from nexus.features.imports.jobs import run_waiting
+from nexus.platform.columns import Base
 from nexus.platform.database import Database
 from tests.cast import Person
 
 FINISHED = {"done", "cancelled"}
 STATUSES = {"pending": "todo", "in-progress": "in_progress", "review": "in_review"}
+
+Columns = tuple[int, int, tuple[int, int] | None]
+"""Open dependencies and open subtasks; of an open task also its unlock depth and count."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +61,13 @@ def _read_list(tasks: list[Any]) -> dict[str, Record]:
     return found
 
 
+def a_sample(root: Path, name: str) -> bytes:
+    path = root.parent / "shared" / "samples" / name
+    if not path.exists():
+        pytest.skip(f"{name}, a file of another project, is not on this machine: {path}")
+    return path.read_bytes()
+
+
 async def bring_in(
     person: Person, database: Database, content: bytes | Any, **params: Any
 ) -> dict[str, Any]:
@@ -63,15 +79,52 @@ async def bring_in(
     return await person.get(f"/imports/{asked.json()['id']}")
 
 
+async def records_of(person: Person, done: Any, **params: Any) -> list[Any]:
+    """What became of all records of an import, in the order of the file."""
+    return await _all_pages(person, f"/imports/{done['id']}/records", **params)
+
+
+def noted(records: Iterable[Any]) -> list[tuple[str, str]]:
+    """The record and the code of every note."""
+    return [
+        (f"{record['list']}/{record['external_id']}", note["code"])
+        for record in records
+        for note in record["notes"]
+    ]
+
+
+async def rows_of(person: Person, database: Database, *tables: str) -> dict[str, list[str]]:
+    """All rows of a workspace, by table; of these tables, where any are named."""
+    asked = [
+        table
+        for table in Base.metadata.sorted_tables
+        if "workspace_id" in table.c and (not tables or table.name in tables)
+    ]
+    async with database.reading(None) as tx:
+        return {
+            table.name: sorted(
+                repr(row)
+                for row in await tx.execute(
+                    select(table).where(table.c.workspace_id == person.workspace_id)
+                )
+            )
+            for table in asked
+        }
+
+
 async def all_tasks(person: Person, **params: Any) -> list[Any]:
     """All tasks that somebody sees, by project and number."""
-    tasks: list[Any] = []
+    return await _all_pages(person, "/tasks", sort="key", **params)
+
+
+async def _all_pages(person: Person, path: str, **params: Any) -> list[Any]:
+    items: list[Any] = []
     cursor: dict[str, str] = {}
     while True:
-        page = await person.get("/tasks", sort="key", limit=200, **params, **cursor)
-        tasks += page["items"]
+        page = await person.get(path, limit=200, **params, **cursor)
+        items += page["items"]
         if page["next_cursor"] is None:
-            return tasks
+            return items
         cursor = {"cursor": page["next_cursor"]}
 
 
@@ -91,75 +144,83 @@ async def records_and_tasks(
     return pairs
 
 
-def derived(tasks: list[Any]) -> dict[str, tuple[int, int, int, int]]:
-    """The four derived columns of open tasks, computed from what each waits for and is part of."""
-    by_key = {task["key"]: task for task in tasks}
-    parents = {key: task["parent"]["key"] for key, task in by_key.items() if task["parent"]}
-    is_open = {key: task["status"] not in FINISHED for key, task in by_key.items()}
-    needs = {key: [one["key"] for one in task["dependencies"]] for key, task in by_key.items()}
-    children, dependents = defaultdict(list), defaultdict(list)
-    for key, parent in parents.items():
-        children[parent].append(key)
-    for key, needed in needs.items():
-        for one in needed:
-            dependents[one].append(key)
-    depths: dict[tuple[str, str], int] = {}
+def derived(tasks: list[Any]) -> dict[str, Columns]:
+    """The derived columns, computed from what each task waits for and is part of."""
+    return Relations(tasks).columns()
 
-    def behind(moment: str, key: str) -> list[tuple[str, str]]:
+
+class Relations:
+    """What the tasks of a workspace wait for and are part of, for a look without any cleverness."""
+
+    def __init__(self, tasks: list[Any]) -> None:
+        self.parents = {task["key"]: task["parent"]["key"] for task in tasks if task["parent"]}
+        self.is_open = {task["key"]: task["status"] not in FINISHED for task in tasks}
+        self.needs = {task["key"]: [one["key"] for one in task["dependencies"]] for task in tasks}
+        self.children, self.dependents = (
+            defaultdict[str, list[str]](list),
+            defaultdict[str, list[str]](list),
+        )
+        for key, parent in self.parents.items():
+            self.children[parent].append(key)
+        for key, needed in self.needs.items():
+            for one in needed:
+                self.dependents[one].append(key)
+        self._depths: dict[tuple[str, str], int] = {}
+
+    def columns(self) -> dict[str, Columns]:
+        return {
+            key: (
+                self.waits(key),
+                sum(self.is_open[child] for child in self.children[key]),
+                (self.depth("end", key), len(self.unlocked(key))) if is_open else None,
+            )
+            for key, is_open in self.is_open.items()
+        }
+
+    def waits(self, key: str | None) -> int:
+        if key is None:
+            return 0
+        own = sum(self.is_open[one] for one in self.needs[key])
+        return own + self.waits(self.parents.get(key))
+
+    def behind(self, moment: str, key: str) -> list[tuple[str, str]]:
         """What waits for a task's end or for its beginning."""
         if moment == "end":
-            up = [("end", parents[key])] if key in parents and is_open[parents[key]] else []
-            return [("begin", one) for one in dependents[key]] + up
-        own = [("end", key)] if is_open[key] else []
-        return [("begin", child) for child in children[key]] + own
+            parent = self.parents.get(key)
+            up = [("end", parent)] if parent and self.is_open[parent] else []
+            return [("begin", one) for one in self.dependents[key]] + up
+        own = [("end", key)] if self.is_open[key] else []
+        return [("begin", child) for child in self.children[key]] + own
 
-    def depth(moment: str, key: str) -> int:
-        if (moment, key) not in depths:
-            depths[moment, key] = max(
+    def depth(self, moment: str, key: str) -> int:
+        if (moment, key) not in self._depths:
+            self._depths[moment, key] = max(
                 (
-                    depth(*one) + (one[0] == "end" and is_open[one[1]])
-                    for one in behind(moment, key)
+                    self.depth(*one) + (one[0] == "end" and self.is_open[one[1]])
+                    for one in self.behind(moment, key)
                 ),
                 default=0,
             )
-        return depths[moment, key]
+        return self._depths[moment, key]
 
-    def unlocked(key: str) -> set[str]:
+    def unlocked(self, key: str) -> set[str]:
         seen, stack = {("end", key)}, [("end", key)]
         while stack:
-            fresh = set(behind(*stack.pop())) - seen
+            fresh = set(self.behind(*stack.pop())) - seen
             seen |= fresh
             stack += fresh
-        return {one for _, one in seen if is_open[one]} - {key}
-
-    def waits(key: str | None) -> int:
-        if key is None:
-            return 0
-        return sum(is_open[one] for one in needs[key]) + waits(parents.get(key))
-
-    return {
-        key: (
-            waits(key),
-            sum(map(is_open.get, children[key])),
-            depth("end", key),
-            len(unlocked(key)),
-        )
-        for key in by_key
-        if is_open[key]
-    }
+        return {one for _, one in seen if self.is_open[one]} - {key}
 
 
-def kept(tasks: list[Any]) -> dict[str, tuple[int, int, int, int]]:
+def kept(tasks: list[Any]) -> dict[str, Columns]:
     """The same columns as Nexus keeps them."""
     return {
         task["key"]: (
             task["open_dependencies"],
             task["open_subtasks"],
-            task["unlock_depth"],
-            task["unlock_count"],
+            None if task["status"] in FINISHED else (task["unlock_depth"], task["unlock_count"]),
         )
         for task in tasks
-        if task["status"] not in FINISHED
     }
 
 

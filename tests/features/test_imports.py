@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from nexus.features.imports.jobs import run_waiting
 from nexus.platform.database import Database
 from tests.cast import Person
 from tests.features.importing import (
@@ -14,33 +15,23 @@ from tests.features.importing import (
     bring_in,
     derived,
     kept,
+    noted,
     read,
     ready,
     records_and_tasks,
+    records_of,
 )
 
 
-def a_sample(root: Path, name: str) -> bytes:
-    path = root.parent / "shared" / "samples" / name
-    if not path.exists():
-        pytest.skip(f"{name}, a file of another project, is not on this machine: {path}")
-    return path.read_bytes()
-
-
-@pytest.fixture(params=["backlog.json", "taskmaster-tagged.json", "taskmaster-legacy.json"])
-def file(request: pytest.FixtureRequest, root: Path) -> bytes:
-    if request.param == "backlog.json":
-        return (root / "examples" / "backlog.json").read_bytes()
-    return a_sample(root, request.param)
-
-
-async def test_all_that_is_in_a_file_comes_in(ada: Person, database: Database, file: bytes) -> None:
+async def test_all_that_is_in_a_file_comes_in(ada: Person, database: Database, root: Path) -> None:
+    file = (root / "examples" / "backlog.json").read_bytes()
     backlog = read(file)
 
     done = await bring_in(ada, database, file, file_name="tasks.json")
 
     report = done["report"]
-    cycles = [note for note in report["notes"] if note["code"] == "cycle"]
+    notes = noted(await records_of(ada, done))
+    cycles = [record for record, code in notes if code == "cycle"]
     pairs = await records_and_tasks(ada, report, backlog)
     keys = {where: task["key"] for where, (_, task) in pairs.items()}
     wanted = {(n, i, need) for (n, i), (record, _) in pairs.items() for need in record.needs}
@@ -53,9 +44,7 @@ async def test_all_that_is_in_a_file_comes_in(ada: Person, database: Database, f
         parent = task["parent"] and task["parent"]["key"]
         assert parent == (keys[name, record.parent] if record.parent else None)
     assert len(wanted) - len(missing) == len(found)
-    assert sorted(f"{name}/{own_id}" for name, own_id, _ in missing) == sorted(
-        note["record"] for note in cycles
-    )
+    assert sorted(f"{name}/{own_id}" for name, own_id, _ in missing) == sorted(cycles)
     for one in report["lists"]:
         records = backlog[one["name"]].values()
         assert (one["tasks"], one["subtasks"], one["dependencies"]) == (
@@ -83,14 +72,15 @@ async def test_a_circle_is_broken_where_it_closes_and_reported(
 
     done = await bring_in(ada, database, {"tasks": [*circle, on_own_parent]})
 
-    notes = done["report"]["notes"]
+    records = await records_of(ada, done)
     tasks = await all_tasks(ada)
-    assert [(note["record"], note["code"]) for note in notes] == [
+    assert noted(records) == [
         ("master/3", "cycle"),
         ("master/4", "cycle"),
         ("master/5.1", "cycle"),
     ]
-    assert "master/1" in notes[0]["message"]
+    assert "master/1" in records[2]["notes"][0]["message"]
+    assert done["report"]["notes"] == {"cycle": 3}
     assert [one["dependencies"] for one in done["report"]["lists"]] == [2]
     assert [[one["key"] for one in task["dependencies"]] for task in tasks[:4]] == [
         ["MASTER-2"],
@@ -112,44 +102,11 @@ async def test_the_same_file_again_changes_nothing(
 
     assert again["state"] == "done"
     assert again["report"]["created"] == 0
-    assert again["report"]["already_here"] == first["report"]["created"] == len(before)
+    assert again["report"]["updated"] == again["report"]["set_aside"] == 0
+    assert again["report"]["unchanged"] == first["report"]["created"] == len(before)
     assert await all_tasks(ada) == before
     events = await ada.events(after=last["seq"])
     assert [event["name"] for event in events] == ["import.created", "import.finished"]
-
-
-async def test_a_newer_file_brings_what_is_new_and_leaves_the_rest(
-    ada: Person, database: Database
-) -> None:
-    old = [
-        {"id": 1, "title": "Begin", "status": "pending"},
-        {"id": 2, "title": "Go on", "dependencies": [1], "subtasks": [{"id": 1, "title": "Part"}]},
-    ]
-    await bring_in(ada, database, {"tasks": old}, source="repo#tasks.json")
-    await ada.patch("/tasks/MASTER-1", {"title": "Begin here"})
-    before = await all_tasks(ada)
-    newer = [
-        {**old[0], "title": "Changed elsewhere", "status": "done", "dependencies": [3]},
-        {**old[1], "subtasks": [*old[1]["subtasks"], {"id": 2, "title": "New part"}]},
-        {"id": 3, "title": "Go further", "dependencies": [1, 2]},
-    ]
-
-    done = await bring_in(ada, database, {"tasks": newer}, source="repo#tasks.json")
-
-    tasks = await all_tasks(ada)
-    unlocked = {"open_subtasks", "unlock_depth", "unlock_count"}
-    assert (done["report"]["created"], done["report"]["already_here"]) == (2, 3)
-    for old_task, task in zip(before, tasks, strict=False):
-        assert {k: v for k, v in task.items() if k not in unlocked} == {
-            k: v for k, v in old_task.items() if k not in unlocked
-        }
-    assert [(task["key"], task["title"]) for task in tasks[3:]] == [
-        ("MASTER-4", "Go further"),
-        ("MASTER-5", "New part"),
-    ]
-    assert tasks[4]["parent"]["key"] == "MASTER-2"
-    assert [one["key"] for one in tasks[3]["dependencies"]] == ["MASTER-1", "MASTER-2"]
-    assert kept(tasks) == derived(tasks)
 
 
 async def test_the_same_file_from_another_source_is_another_backlog(
@@ -242,3 +199,18 @@ async def test_nothing_that_a_field_holds_breaks_an_import(
     tasks = await all_tasks(ada)
     assert [task["key"] for task in tasks] == ["MASTER-1", "MASTER-2"]
     assert (await ada.get("/tasks/MASTER-1"))["title"]
+
+
+@pytest.mark.parametrize("depth", [60, 300, 450, 470, 480, 500, 600, 900, 980, 1000])
+async def test_nesting_of_any_depth_is_kept_or_refused(
+    ada: Person, database: Database, depth: int
+) -> None:
+    nested = "[" * depth + "]" * depth
+    content = f'{{"tasks": [{{"id": 1, "title": "A", "x": {nested}}}]}}'.encode()
+
+    asked = await ada.call("POST", "/imports", content=content)
+
+    await run_waiting(database)
+    states = [one["state"] for one in (await ada.get("/imports"))["items"]]
+    assert (asked.status_code, states) in [(202, ["done"]), (422, [])]
+    assert len(await all_tasks(ada)) == len(states)

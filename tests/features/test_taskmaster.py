@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from nexus.features.imports.domain import ParsedBacklog, ParsedTask
-from nexus.features.imports.taskmaster import parse
+from nexus.features.imports.domain import ParsedTask
+from nexus.features.imports.taskmaster import TaskMasterFile
 from nexus.features.tasks.domain import Priority, TaskStatus
 
 
@@ -19,18 +19,17 @@ def a_file(*records: Any) -> bytes:
     return json.dumps({"master": {"tasks": records}}).encode()
 
 
-def by_id(parsed: ParsedBacklog, name: str = "master") -> dict[str, ParsedTask]:
-    (found,) = [one for one in parsed.lists if one.name == name]
-    return {task.id: task for task in found.tasks}
+def by_id(file: TaskMasterFile, name: str = "master") -> dict[str, ParsedTask]:
+    return {task.id: task for task in file.records() if task.list == name}
 
 
 def only(content: bytes) -> ParsedTask:
-    (task,) = by_id(parse(content)).values()
+    (task,) = TaskMasterFile(content).records()
     return task
 
 
-def codes(parsed: ParsedBacklog) -> list[tuple[str, str]]:
-    return [(note.record, note.code) for note in parsed.notes]
+def codes(file: TaskMasterFile) -> list[tuple[str, str]]:
+    return [(f"{task.list}/{task.id}", note.code) for task in file.records() for note in task.notes]
 
 
 def test_each_tag_becomes_a_list_and_only_master_is_the_default() -> None:
@@ -38,19 +37,24 @@ def test_each_tag_becomes_a_list_and_only_master_is_the_default() -> None:
         {"master": {"tasks": [a_record(1)]}, "next-year": {"tasks": [a_record(1), a_record(2)]}}
     ).encode()
 
-    parsed = parse(content)
+    parsed = TaskMasterFile(content)
 
-    assert [(one.name, one.is_default, len(one.tasks)) for one in parsed.lists] == [
-        ("master", True, 1),
-        ("next-year", False, 2),
+    assert [(one.name, one.is_default) for one in parsed.lists] == [
+        ("master", True),
+        ("next-year", False),
     ]
-    assert (parsed.format, parsed.notes) == ("taskmaster", ())
+    assert [(task.list, task.id) for task in parsed.records()] == [
+        ("master", "1"),
+        ("next-year", "1"),
+        ("next-year", "2"),
+    ]
+    assert (parsed.format, parsed.is_partial, codes(parsed)) == ("taskmaster", False, [])
 
 
 def test_a_legacy_file_is_one_default_list() -> None:
     content = json.dumps({"tasks": [a_record(1), a_record(2)], "metadata": {"version": 3}}).encode()
 
-    parsed = parse(content)
+    parsed = TaskMasterFile(content)
 
     assert [(one.name, one.is_default) for one in parsed.lists] == [("master", True)]
     assert list(by_id(parsed)) == ["1", "2"]
@@ -65,7 +69,7 @@ def test_metadata_beside_and_inside_tags_is_no_list() -> None:
         }
     ).encode()
 
-    parsed = parse(content)
+    parsed = TaskMasterFile(content)
 
     assert [one.name for one in parsed.lists] == ["master"]
     assert list(by_id(parsed)) == ["1"]
@@ -74,17 +78,22 @@ def test_metadata_beside_and_inside_tags_is_no_list() -> None:
 def test_legacy_tasks_beside_a_tag_are_not_lost_in_silence() -> None:
     content = json.dumps({"tasks": [a_record(1)], "later": {"tasks": [a_record(2)]}}).encode()
 
-    parsed = parse(content)
+    parsed = TaskMasterFile(content)
 
-    came_in = [task.title for one in parsed.lists for task in one.tasks]
-    assert "Task 2" in came_in
-    assert "Task 1" in came_in or parsed.notes
+    assert [(task.list, task.title) for task in parsed.records()] == [
+        ("later", "Task 2"),
+        ("master", "Task 1"),
+    ]
+    assert [(one.name, one.is_default) for one in parsed.lists] == [
+        ("later", False),
+        ("master", True),
+    ]
 
 
 def test_a_byte_order_mark_is_no_part_of_the_file() -> None:
     content = b"\xef\xbb\xbf" + a_file(a_record(1))
 
-    parsed = parse(content)
+    parsed = TaskMasterFile(content)
 
     assert list(by_id(parsed)) == ["1"]
 
@@ -107,36 +116,36 @@ def test_the_ids_3_10_and_3_1_are_two_tasks() -> None:
         {"id": 4, "title": "C", "dependencies": [3.10]}
     ]}"""
 
-    parsed = parse(content)
+    parsed = TaskMasterFile(content)
 
     assert by_id(parsed)["4"].depends_on == ("3.10",)
-    assert parsed.notes == ()
+    assert codes(parsed) == []
 
 
 @pytest.mark.parametrize("missing", [{}, {"id": None}, {"id": True}, {"id": " "}, {"id": [1]}])
 def test_a_record_without_an_id_gets_one(missing: dict[str, Any]) -> None:
-    parsed = parse(a_file({"title": "A", **missing}, a_record(2)))
+    parsed = TaskMasterFile(a_file({"title": "A", **missing}, a_record(2)))
 
     assert len(by_id(parsed)) == 2
     assert by_id(parsed)["2"].title == "Task 2"
 
 
 def test_ids_that_stand_twice_are_kept_apart_and_noted() -> None:
-    parsed = parse(a_file(a_record(1), a_record("1"), a_record(1)))
+    parsed = TaskMasterFile(a_file(a_record(1), a_record("1"), a_record(1)))
 
     assert list(by_id(parsed)) == ["1", "1#2", "1#3"]
-    assert codes(parsed) == [("master/1", "duplicate_id"), ("master/1", "duplicate_id")]
+    assert codes(parsed) == [("master/1#2", "duplicate_id"), ("master/1#3", "duplicate_id")]
 
 
 def test_an_id_made_for_a_duplicate_is_never_one_of_the_file() -> None:
-    parsed = parse(a_file(a_record(1, title="A"), a_record(1, title="B"), a_record("1#2")))
+    parsed = TaskMasterFile(a_file(a_record(1, title="A"), a_record(1, title="B"), a_record("1#2")))
 
     assert sorted(task.title for task in by_id(parsed).values()) == ["A", "B", "Task 1#2"]
 
 
 @pytest.mark.parametrize("sub_id", [1, "1", "7.1"])
 def test_a_subtask_belongs_to_its_task_however_it_is_numbered(sub_id: Any) -> None:
-    parsed = parse(a_file(a_record(7, subtasks=[a_record(sub_id, title="Sub")])))
+    parsed = TaskMasterFile(a_file(a_record(7, subtasks=[a_record(sub_id, title="Sub")])))
 
     tasks = by_id(parsed)
     assert list(tasks) == ["7", "7.1"]
@@ -146,10 +155,10 @@ def test_a_subtask_belongs_to_its_task_however_it_is_numbered(sub_id: Any) -> No
 def test_the_same_id_in_two_tags_is_no_duplicate() -> None:
     content = json.dumps({"a": {"tasks": [a_record(1)]}, "b": {"tasks": [a_record(1)]}}).encode()
 
-    parsed = parse(content)
+    parsed = TaskMasterFile(content)
 
     assert [list(by_id(parsed, name)) for name in ("a", "b")] == [["1"], ["1"]]
-    assert parsed.notes == ()
+    assert codes(parsed) == []
 
 
 @pytest.mark.parametrize(
@@ -164,16 +173,16 @@ def test_a_subtask_waits_for_its_sibling_else_for_the_task(dependency: Any, expe
         a_record(8, subtasks=[a_record(1)]),
     )
 
-    parsed = parse(content)
+    parsed = TaskMasterFile(content)
 
     assert by_id(parsed)["7.3"].depends_on == (expected,)
-    assert parsed.notes == ()
+    assert codes(parsed) == []
 
 
 def test_a_task_waits_for_tasks_and_for_subtasks_by_their_dotted_id() -> None:
     content = a_file(a_record(1, subtasks=[a_record(2)]), a_record(2, dependencies=["1.2", 1, "1"]))
 
-    parsed = parse(content)
+    parsed = TaskMasterFile(content)
 
     assert by_id(parsed)["2"].depends_on == ("1.2", "1")
 
@@ -183,7 +192,7 @@ def test_a_dependency_that_could_be_two_things_is_the_sibling_and_noted() -> Non
         a_record(1), a_record(7, subtasks=[a_record(1), a_record(2, dependencies=["1"])])
     )
 
-    parsed = parse(content)
+    parsed = TaskMasterFile(content)
 
     assert by_id(parsed)["7.2"].depends_on == ("7.1",)
     assert codes(parsed) == [("master/7.2", "ambiguous_dependency")]
@@ -191,7 +200,7 @@ def test_a_dependency_that_could_be_two_things_is_the_sibling_and_noted() -> Non
 
 @pytest.mark.parametrize("dependency", [99, "99", "1.9", None, True, [1], {"id": 1}])
 def test_a_dependency_on_nothing_is_left_out_and_noted(dependency: Any) -> None:
-    parsed = parse(a_file(a_record(1), a_record(2, dependencies=[dependency, 1])))
+    parsed = TaskMasterFile(a_file(a_record(1), a_record(2, dependencies=[dependency, 1])))
 
     assert by_id(parsed)["2"].depends_on == ("1",)
     assert codes(parsed) == [("master/2", "dangling_dependency")]
@@ -219,15 +228,15 @@ def test_a_dependency_on_nothing_is_left_out_and_noted(dependency: Any) -> None:
     ],
 )
 def test_statuses_have_their_name_here(word: str | None, status: TaskStatus) -> None:
-    parsed = parse(a_file(a_record(1, status=word)))
+    parsed = TaskMasterFile(a_file(a_record(1, status=word)))
 
     assert by_id(parsed)["1"].status is status
-    assert parsed.notes == ()
+    assert codes(parsed) == []
 
 
 @pytest.mark.parametrize("word", ["someday", 7, ["done"]])
 def test_an_unknown_status_is_backlog_and_noted(word: Any) -> None:
-    parsed = parse(a_file(a_record(1, status=word)))
+    parsed = TaskMasterFile(a_file(a_record(1, status=word)))
 
     assert by_id(parsed)["1"].status is TaskStatus.BACKLOG
     assert codes(parsed) == [("master/1", "unknown_status")]
@@ -240,15 +249,15 @@ def test_an_unknown_status_is_backlog_and_noted(word: Any) -> None:
 def test_priorities_have_their_name_here_and_medium_is_unsaid(
     word: str | None, priority: int
 ) -> None:
-    parsed = parse(a_file(a_record(1, priority=word, subtasks=[a_record(1)])))
+    parsed = TaskMasterFile(a_file(a_record(1, priority=word, subtasks=[a_record(1)])))
 
     assert by_id(parsed)["1"].priority is Priority(priority)
     assert by_id(parsed)["1.1"].priority is Priority.NONE
-    assert parsed.notes == ()
+    assert codes(parsed) == []
 
 
 def test_an_unknown_priority_is_none_and_noted() -> None:
-    parsed = parse(a_file(a_record(1, priority="p0")))
+    parsed = TaskMasterFile(a_file(a_record(1, priority="p0")))
 
     assert by_id(parsed)["1"].priority is Priority.NONE
     assert codes(parsed) == [("master/1", "unknown_priority")]
@@ -270,7 +279,7 @@ def test_blocked_is_todo_while_something_blocks_and_else_deferred(
         a_record(1, status=others_status), a_record(2, status="blocked", dependencies=dependencies)
     )
 
-    parsed = parse(content)
+    parsed = TaskMasterFile(content)
 
     assert by_id(parsed)["2"].status is expected
 
@@ -293,7 +302,7 @@ def test_acceptance_criteria_are_a_list_or_lines(given_criteria: Any, expected: 
 def test_acceptance_criteria_that_do_not_fit_are_noted() -> None:
     too_long, too_many = ["x" * 501], [f"Criterion {number}" for number in range(101)]
 
-    parsed = parse(
+    parsed = TaskMasterFile(
         a_file(a_record(1, acceptanceCriteria=too_long), a_record(2, acceptanceCriteria=too_many))
     )
 
@@ -332,7 +341,7 @@ def test_a_text_that_spells_an_escape_is_no_escape() -> None:
 
 
 def test_fields_too_large_to_keep_are_in_the_original_and_noted() -> None:
-    parsed = parse(a_file(a_record(1, blob="é" * 40_000)))
+    parsed = TaskMasterFile(a_file(a_record(1, blob="é" * 40_000)))
 
     task = by_id(parsed)["1"]
     assert (task.custom, "\\u00e9" in task.original) == ({}, True)
@@ -343,13 +352,13 @@ def test_the_original_is_kept_byte_for_byte() -> None:
     subtask = '{ "id":1.0,"title": "Sub" , "x":1E2}'
     task = '{"id" : 1, "id": 1,\n  "title":"\\u00e4 ä", "subtasks": [ ' + subtask + " ] }"
 
-    parsed = parse(f'{{"tasks":[ {task} ]}}'.encode())
+    parsed = TaskMasterFile(f'{{"tasks":[ {task} ]}}'.encode())
 
     assert [one.original for one in by_id(parsed).values()] == [task, subtask]
 
 
 def test_long_and_missing_texts_are_made_to_fit_and_noted() -> None:
-    parsed = parse(
+    parsed = TaskMasterFile(
         a_file(a_record(1, title="x" * 501, details="y" * 100_001), a_record(2, title=" "))
     )
 
@@ -369,7 +378,7 @@ def test_dates_are_moments_and_what_is_none_is_left_out() -> None:
         a_record(2, createdAt="2026-01-02", updatedAt="yesterday"),
     )
 
-    tasks = by_id(parse(content))
+    tasks = by_id(TaskMasterFile(content))
 
     assert tasks["1"].created_at == datetime(2026, 1, 2, 1, 4, 5, tzinfo=UTC)
     assert tasks["1"].updated_at == datetime(2026, 1, 2, 3, 4, 5, 678_000, tzinfo=UTC)

@@ -7,9 +7,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from nexus.features.imports.domain import ParsedBacklog
 from nexus.features.imports.errors import FileNotUnderstood
-from nexus.features.imports.taskmaster import parse
+from nexus.features.imports.taskmaster import TaskMasterFile
 
 NO_BACKLOG = {
     "empty": b"",
@@ -42,7 +41,7 @@ NO_BACKLOG = {
 @pytest.mark.parametrize("content", NO_BACKLOG.values(), ids=NO_BACKLOG.keys())
 def test_what_is_no_backlog_is_refused_in_a_sentence(content: bytes) -> None:
     with pytest.raises(FileNotUnderstood) as refused:
-        parse(content)
+        TaskMasterFile(content)
 
     sentence = str(refused.value)
     assert sentence.startswith("This file cannot be imported: ")
@@ -52,7 +51,7 @@ def test_what_is_no_backlog_is_refused_in_a_sentence(content: bytes) -> None:
 
 def test_a_refusal_names_the_record_that_is_none() -> None:
     with pytest.raises(FileNotUnderstood) as refused:
-        parse(b'{"shop": {"tasks": [{"id": 1, "title": "A"}, "B"]}}')
+        TaskMasterFile(b'{"shop": {"tasks": [{"id": 1, "title": "A"}, "B"]}}')
 
     assert "shop/2" in str(refused.value)
 
@@ -64,15 +63,6 @@ def test_a_number_of_any_length_is_no_fault_of_the_server() -> None:
     task_of_field = _understood(b'{"tasks": [{"id": 1, "x": %s}]}' % digits.encode())
 
     assert {task_of_id, task_of_field} <= {0, 1}
-
-
-@pytest.mark.parametrize("depth", [60, 300, 600, 900, 960, 980, 990, 1000])
-def test_nesting_of_any_depth_is_kept_or_refused(depth: int) -> None:
-    nested = b"[" * depth + b"]" * depth
-
-    came_in = _understood(b'{"tasks": [{"id": 1, "title": "A", "x": %s}]}' % nested)
-
-    assert came_in in {0, 1}
 
 
 thoroughly = settings(max_examples=300, deadline=None, database=None)
@@ -121,9 +111,9 @@ def test_no_json_is_a_fault_of_the_server(value: Any) -> None:
 def test_records_in_any_disorder_come_in_with_what_a_task_needs(records: list[Any]) -> None:
     content = json.dumps({"tasks": records}).encode()
 
-    parsed = parse(content)
+    parsed = TaskMasterFile(content)
 
-    (tasks,) = [one.tasks for one in parsed.lists]
+    tasks = list(parsed.records())
     ids = {task.id for task in tasks}
     assert len(ids) == len(tasks) == len(records)
     for task in tasks:
@@ -163,24 +153,24 @@ good_tags = st.dictionaries(
 def test_every_task_of_a_file_comes_in_exactly_once(tags: Any, is_indented: bool) -> None:
     content = json.dumps(tags, indent=2 if is_indented else None).encode()
 
-    parsed = parse(content)
+    parsed = TaskMasterFile(content)
 
     assert [one.name for one in parsed.lists] == list(tags)
     for one in parsed.lists:
+        tasks = [task for task in parsed.records() if task.list == one.name]
         wanted = tags[one.name]["tasks"]
-        ids = [task.id for task in one.tasks]
-        originals = [json.loads(task.original) for task in one.tasks]
+        ids = [task.id for task in tasks]
+        originals = [json.loads(task.original) for task in tasks]
         assert len(set(ids)) == len(ids)
-        tops = sum(task.parent is None for task in one.tasks)
+        tops = sum(task.parent is None for task in tasks)
         assert originals[:tops] == wanted
         assert originals[tops:] == [sub for record in wanted for sub in record.get("subtasks", [])]
-        assert {task.parent for task in one.tasks} - {None} <= set(ids)
+        assert {task.parent for task in tasks} - {None} <= set(ids)
 
 
 def _understood(content: bytes) -> int:
     """How many tasks the file holds; none if it is refused. Anything else flies."""
     try:
-        parsed: ParsedBacklog = parse(content)
+        return sum(1 for _ in TaskMasterFile(content).records())
     except FileNotUnderstood:
         return 0
-    return sum(len(one.tasks) for one in parsed.lists)

@@ -54,7 +54,9 @@ def test_the_migrations_make_what_the_tables_say(empty: DatabaseUrl) -> None:
         command.check(alembic_config(connection))
         tables = set(inspect(connection).get_table_names())
 
-    assert tables == {*Base.metadata.tables, "alembic_version"}
+    index = {name for name in tables if name.split("_")[:2] == ["task", "words"]}  # of FTS5
+    assert tables - index == {*Base.metadata.tables, "alembic_version"}
+    assert bool(index) == empty.is_sqlite
 
 
 def test_a_difference_from_the_tables_is_noticed(empty: DatabaseUrl) -> None:

@@ -7,6 +7,7 @@ import typer
 
 from nexus.features.events.cli import list_events
 from nexus.features.identity.cli import login
+from nexus.features.imports.cli import app as import_commands
 from nexus.features.imports.cli import import_file
 from nexus.features.keys.cli import app as key_commands
 from nexus.features.projects.cli import app as project_commands
@@ -27,6 +28,7 @@ app.command("next")(next_tasks)
 app.add_typer(task_commands)
 app.add_typer(project_commands)
 app.command("import")(import_file)
+app.add_typer(import_commands)
 app.command("events")(list_events)
 app.add_typer(key_commands)
 app.command("login")(login)

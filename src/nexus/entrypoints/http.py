@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from nexus.entrypoints.credentials import Credentials
 from nexus.entrypoints.manifest import CONTROLLERS
 from nexus.features.imports import jobs as import_jobs
+from nexus.features.tasks import jobs as task_jobs
 from nexus.platform.database import Database, understand_url
 from nexus.platform.http.answers import (
     learn_inputs,
@@ -24,6 +25,7 @@ from nexus.platform.http.answers import (
     provide_caller,
     provide_reading,
     provide_tx,
+    provide_upload,
     refuse_unknown_parameters,
 )
 from nexus.platform.http.authentication import Authentication
@@ -97,6 +99,7 @@ def _shared_by_controllers(settings: Settings) -> dict[str, Provide]:
     return {
         "tx": Provide(provide_tx, sync_to_thread=False),
         "reading": Provide(provide_reading, sync_to_thread=False),
+        "upload": Provide(provide_upload, sync_to_thread=False),
         "actor": Provide(provide_actor, sync_to_thread=False),
         "caller": Provide(provide_caller, sync_to_thread=False),
         "sign_in_throttle": _value(Throttle(identity.sign_in_attempts)),
@@ -115,6 +118,7 @@ async def _running(database: Database, credentials: Credentials) -> AsyncGenerat
     behind = [
         asyncio.create_task(_tidy_up_forever(database, credentials)),
         asyncio.create_task(import_jobs.run_forever(database)),
+        asyncio.create_task(task_jobs.go_on_for_ever(database)),
     ]
     yield
     for task in behind:

@@ -2,6 +2,7 @@
 
 from nexus.features.comments.controller import CommentController
 from nexus.features.events.controller import ActivityController, EventController
+from nexus.features.fields.controller import FieldController
 from nexus.features.identity.controller import MeController, SessionController
 from nexus.features.imports.controller import ImportController
 from nexus.features.keys.controller import KeyController
@@ -11,12 +12,13 @@ from nexus.features.projects.controller import (
     ProjectRepositoryController,
 )
 from nexus.features.repositories.controller import RepositoryController
-from nexus.features.tasks.controller import (
+from nexus.features.tasks.controller import ProjectGraphController, TaskController
+from nexus.features.tasks.parts_controller import (
     DependencyController,
     LabelController,
     LinkController,
-    TaskController,
 )
+from nexus.features.views.controller import ViewController
 from nexus.features.workspaces.controller import (
     InvitationController,
     MembershipController,
@@ -34,6 +36,9 @@ CONTROLLERS = [
     ProjectController,
     ProjectMemberController,
     ProjectRepositoryController,
+    FieldController,
+    ProjectGraphController,
+    ViewController,
     RepositoryController,
     UserController,
     InvitationController,

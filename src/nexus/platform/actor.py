@@ -39,6 +39,8 @@ READING: Final = _permissions(
     "repositories:read",
     "tasks:read",
     "users:read",
+    "views:read",
+    "views:write",
     "workspaces:read",
 )
 WORKING: Final = _permissions(

@@ -9,6 +9,7 @@ from sqlalchemy import (
     BigInteger,
     Dialect,
     ForeignKeyConstraint,
+    Integer,
     MetaData,
     Text,
     Uuid,
@@ -58,6 +59,9 @@ ExactText = Text().with_variant(Text(collation="C"), "postgresql")
 """Text that sorts and compares by code point on both databases: keys, ranks, cursors."""
 
 Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+
+Serial = BigInteger().with_variant(Integer(), "sqlite")
+"""A number that the database hands out; on SQLite it is the row's own number."""
 
 
 class Base(DeclarativeBase):

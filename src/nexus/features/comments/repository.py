@@ -38,6 +38,19 @@ class CommentRepository:
         found = await self._tx.execute(query.order_by(CommentRow.id).limit(limit + 1))
         return page_of([_comment(row) for row in found], limit, "comments", lambda c: (c.id,))
 
+    async def list_bodies(self, task_id: TaskId) -> Sequence[str]:
+        """The texts of all comments of a task that were not removed, oldest first."""
+        found = await self._tx.execute(
+            select(CommentRow.body)
+            .where(
+                CommentRow.workspace_id == self._tx.workspace_id,
+                CommentRow.task_id == task_id,
+                CommentRow.removed_at.is_(None),
+            )
+            .order_by(CommentRow.id)
+        )
+        return found.scalars().all()
+
     async def add(self, comment: Comment) -> None:
         await self._tx.execute(
             insert(CommentRow).values(

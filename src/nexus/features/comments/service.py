@@ -1,8 +1,12 @@
 """The verbs of comments."""
 
+from collections.abc import Sequence
+from datetime import datetime
+
 from nexus.features.comments.domain import Comment, CommentId, mentioned_handles
 from nexus.features.comments.events import CommentRemoved, CommentUpdated, TaskCommented
 from nexus.features.comments.repository import CommentRepository
+from nexus.features.tasks.domain import TaskId
 from nexus.features.tasks.service import TaskService
 from nexus.platform.actor import Actor
 from nexus.platform.clock import now
@@ -33,6 +37,7 @@ class CommentService:
         mentioned = await self._comments.list_actors(mentioned_handles(body))
 
         await self._comments.add(comment)
+        await self._tasks.index_comment(task.id, body)
         await self._comments.add_mentions(comment.id, mentioned)
         self._events.record(
             TaskCommented(
@@ -45,6 +50,32 @@ class CommentService:
             by=by,
         )
         return comment
+
+    async def take_in(
+        self, said: Sequence[tuple[TaskId, str, datetime | None]], *, by: Actor
+    ) -> None:
+        """Comments from elsewhere, by whoever imports them; the text says who wrote them.
+
+        They mention nobody, and the import's own event is their record.
+        """
+        author = await self._comments.author(by.id)
+        comments = [
+            Comment(
+                id=CommentId(new_id()),
+                workspace_id=by.workspace_id,
+                task_id=task_id,
+                author=author,
+                body=body,
+                created_at=at or now(),
+                edited_at=None,
+                removed_at=None,
+            )
+            for task_id, body, at in said
+        ]
+
+        for comment in comments:
+            await self._comments.add(comment)
+            await self._tasks.index_comment(comment.task_id, comment.body)
 
     async def list_comments(self, task_ref: str, cursor: str | None, limit: int) -> Page[Comment]:
         task = await self._tasks.brief(task_ref)
@@ -61,6 +92,7 @@ class CommentService:
             return old
 
         await self._comments.save(new)
+        await self._tasks.index_comments(task.id, await self._comments.list_bodies(task.id))
         mentioned = await self._comments.list_actors(mentioned_handles(body))
         fresh = await self._comments.replace_mentions(new.id, mentioned)
         self._events.record(
@@ -83,6 +115,7 @@ class CommentService:
             return
 
         await self._comments.save(new)
+        await self._tasks.index_comments(task.id, await self._comments.list_bodies(task.id))
         await self._comments.replace_mentions(new.id, [])
         self._events.record(
             CommentRemoved(comment_id=new.id, task_id=task.id, project_id=task.project_id), by=by

@@ -14,10 +14,14 @@ from nexus.features.events.dto import EventOut, EventPage
 from nexus.features.events.service import EventService
 from nexus.features.events.wiring import event_service
 from nexus.platform.actor import ActorId
-from nexus.platform.errors import Invalid
-from nexus.platform.http.answers import CursorParameter, Limit, TaskPath, paged
+from nexus.platform.http.answers import (
+    CursorParameter,
+    Limit,
+    TaskPath,
+    moment_given,
+    paged,
+)
 from nexus.platform.http.guards import may
-from nexus.platform.instants import in_utc
 
 
 class EventOrder(StrEnum):
@@ -78,8 +82,8 @@ class EventController(Controller):
             actor_id=ActorId(actor_id) if actor_id else None,
             names=tuple(name or ()),
             subject=subject,
-            since=_aware(since, "since"),
-            until=_aware(until, "until"),
+            since=moment_given(since, "since"),
+            until=moment_given(until, "until"),
             after=after,
             is_newest_first=sort is EventOrder.NEWEST,
         )
@@ -109,10 +113,3 @@ class ActivityController(Controller):
         page = await log.list_activity(task, cursor, limit)
         items = [EventOut.of(event) for event in page.items]
         return paged(request, EventPage(items=items, next_cursor=page.next_cursor))
-
-
-def _aware(moment: datetime | None, field: str) -> datetime | None:
-    try:
-        return in_utc(moment) if moment else None
-    except ValueError as error:
-        raise Invalid(reason=str(error), field=field) from error

@@ -6,25 +6,38 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.progress import Progress
 
 from nexus.platform.cli import (
+    Cursor,
     Json,
+    Limit,
     client,
     fail,
+    group,
     messages,
     output,
     plain,
     print_json,
+    print_more,
     print_table,
+    since,
 )
 from nexus_client import models
+from nexus_client.client import NexusClient
 
 NOTES_SHOWN = 10
 POLL_S = 0.2
+BACKUP_TABLES = ("issues", "dependencies", "labels", "comments")
+
+app = group("imports", "Look at imports and what became of their records.")
 
 
 def import_file(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The backlog file.")],
+    file: Annotated[
+        Path,
+        typer.Argument(exists=True, help="The backlog file, or a folder such as .beads/backup."),
+    ],
     project: Annotated[
         str | None,
         typer.Option("--project", "-p", help="Into this project; else each list gets its own."),
@@ -33,57 +46,198 @@ def import_file(
         str | None,
         typer.Option(help="A name for where the file comes from, if it moves about."),
     ] = None,
+    mapping: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="For CSV: which column is what, as JSON."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would happen; write nothing.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Import a backlog: a Task Master tasks.json, tagged or legacy.
+    """Import a backlog: Task Master, Beads or CSV.
 
-    What was imported before from the same source is left as it is. A file that is no backlog is
-    refused, and nothing is written.
+    What was imported before from the same source is merged, field by field: what changed there
+    comes in, what people changed here stays. A file that is no backlog is refused, and nothing is
+    written. 'nexus imports records' shows what became of each record.
 
     \b
     Examples:
       nexus import .taskmaster/tasks/tasks.json
-      nexus import tasks.json --project API
+      nexus import .taskmaster/reports/task-complexity-report.json
+      nexus import .beads/issues.jsonl --dry-run
+      nexus import .beads/backup
+      nexus import jira.csv --mapping columns.json --project API
     """
     api = client()
+    is_report = "complexity-report" in file.name
     started = api.create_import(
-        file.read_bytes(),
-        source=source or _source_of(file),
+        _content(file),
+        source=source or (None if is_report else _source_of(file)),
         file_name=file.name,
         project=project.upper() if project else None,
+        mapping=mapping.read_text() if mapping else None,
+        dry_run=dry_run or None,
     )
-    with messages().status(f"Importing {file.name} ..."):
-        while started.state == "queued":
-            time.sleep(POLL_S)
-            started = api.get_import(started.id)
+    ended = _watched(api, started)
     if as_json:
-        print_json(started)
-    if started.report is None:
-        fail(started.error or "The import failed.", 6)
+        print_json(ended)
+    if ended.error:
+        fail(ended.error, 6)
     if not as_json:
-        _print_report(started.report)
+        _print_report(api, ended)
 
 
-def _print_report(report: models.ImportReportOut) -> None:
+@app.command("list")
+def list_imports(limit: Limit = 20, cursor: Cursor = None, as_json: Json = False) -> None:
+    """List imports, the newest first.
+
+    \b
+    Examples:
+      nexus imports list
+    """
+    page = client().list_imports(limit=limit, cursor=cursor)
+    if as_json:
+        print_json(page)
+        return
+    print_table(
+        ["ID", "FILE", "FORMAT", "STATE", "CREATED", "UPDATED", "UNCHANGED", "SET ASIDE", "WHEN"],
+        [
+            (
+                one.id,
+                plain(one.file_name),
+                one.format + (" (dry run)" if one.is_dry_run else ""),
+                one.state,
+                str(one.report.created),
+                str(one.report.updated),
+                str(one.report.unchanged),
+                str(one.report.set_aside),
+                since(one.created_at),
+            )
+            for one in page.items
+        ],
+        empty="Nothing was imported yet. 'nexus import FILE' imports a backlog.",
+    )
+    print_more(page.next_cursor)
+
+
+@app.command("get")
+def get_import(
+    import_id: Annotated[str, typer.Argument(metavar="IMPORT", help="The import's id.")],
+    as_json: Json = False,
+) -> None:
+    """Show an import with its report.
+
+    \b
+    Examples:
+      nexus imports get 0199e7a0-...
+    """
+    api = client()
+    found = api.get_import(import_id)
+    print_json(found) if as_json else _print_report(api, found)
+
+
+@app.command("records")
+def list_import_records(
+    import_id: Annotated[str, typer.Argument(metavar="IMPORT", help="The import's id.")],
+    outcome: Annotated[
+        list[str] | None, typer.Option(help="created updated unchanged set_aside (repeatable)")
+    ] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    as_json: Json = False,
+) -> None:
+    """List what became of each record of an import.
+
+    \b
+    Examples:
+      nexus imports records 0199e7a0-... --outcome set_aside
+    """
+    page = client().list_import_records(import_id, outcome=outcome, limit=limit, cursor=cursor)
+    if as_json:
+        print_json(page)
+        return
+    print_table(
+        ["RECORD", "OUTCOME", "KEY", "TITLE"],
+        [
+            (
+                plain(f"{one.list}/{one.external_id}"),
+                one.outcome,
+                one.key or "",
+                plain(" ".join(note.message for note in one.notes)),
+            )
+            for one in page.items
+        ],
+        empty="There is no such record.",
+    )
+    print_more(page.next_cursor)
+
+
+def _content(file: Path) -> bytes:
+    """The file's bytes; of a folder those of the tables that stand in it, one after the other."""
+    if file.is_file():
+        return file.read_bytes()
+    parts = [file / f"{name}.jsonl" for name in BACKUP_TABLES]
+    found = [part.read_bytes() for part in parts if part.is_file()]
+    if not found:
+        fail(f"There is no issues.jsonl in {file}.", 6)
+    return b"\n".join(found)
+
+
+def _watched(api: NexusClient, started: models.ImportOut) -> models.ImportOut:
+    """Wait for the end, with a bar of what is done."""
+    one = started
+    with Progress(console=messages(), transient=True) as progress:
+        bar = progress.add_task(f"Importing {plain(one.file_name)}", total=one.records * 2)
+        while one.state in {"queued", "running"}:
+            time.sleep(POLL_S)
+            one = api.get_import(one.id)
+            before = 0 if one.phase == "tasks" else one.records
+            progress.update(bar, completed=before + one.position)
+    return one
+
+
+def _print_report(api: NexusClient, one: models.ImportOut) -> None:
+    report = one.report
     print_table(
         ["LIST", "PROJECT", "TASKS", "SUBTASKS", "DEPENDENCIES"],
         [
-            (plain(one.name), one.project, str(one.tasks), str(one.subtasks), str(one.dependencies))
-            for one in report.lists
+            (
+                plain(part.name),
+                part.project,
+                str(part.tasks),
+                str(part.subtasks),
+                str(part.dependencies),
+            )
+            for part in report.lists
         ],
-        empty="The file holds no list.",
+        empty="",
     )
     console = output()
-    console.print(f"{report.created} tasks came in.")
-    if report.already_here:
-        console.print(f"{report.already_here} were here already and stay as they are.")
-    count = len(report.notes) + report.notes_left_out
-    if count:
-        console.print(f"{count} notes on what was changed or set aside:")
-    for note in report.notes[:NOTES_SHOWN]:
-        console.print(f"  {plain(note.record)}: {plain(note.message)}")
-    if count > NOTES_SHOWN:
-        console.print(f"  ... and {count - NOTES_SHOWN} more; --json shows all.")
+    would = "would be " if one.is_dry_run else ""
+    console.print(
+        f"{report.created} {would}created, {report.updated} {would}updated, "
+        f"{report.unchanged} unchanged, {report.set_aside} set aside."
+    )
+    for mapped, count in sorted(report.mapped.items()):
+        console.print(f"  {count} x {plain(mapped)}")
+    if report.notes:
+        codes = ", ".join(f"{count} x {code}" for code, count in sorted(report.notes.items()))
+        console.print(f"Notes: {codes}. Some of them:")
+    for record in _noted(api, one):
+        for note in record.notes:
+            console.print(
+                f"  {plain(f'{record.list}/{record.external_id}')}: {plain(note.message)}"
+            )
+    if sum(report.notes.values()) > NOTES_SHOWN:
+        console.print(f"All: nexus imports records {one.id}")
+
+
+def _noted(api: NexusClient, one: models.ImportOut) -> list[models.ImportRecordOut]:
+    if not one.report.notes:
+        return []
+    page = api.list_import_records(one.id, noted=True, limit=NOTES_SHOWN)
+    return page.items
 
 
 def _source_of(file: Path) -> str:

@@ -7,12 +7,13 @@ from litestar import Controller, Request, Response, get, post
 from litestar.di import Provide
 from litestar.params import QueryParameter
 
-from nexus.features.imports.domain import ImportId
-from nexus.features.imports.dto import ImportOut, ImportPage
+from nexus.features.imports.domain import ImportId, Outcome
+from nexus.features.imports.dto import ImportOut, ImportPage, ImportRecordOut, ImportRecordPage
 from nexus.features.imports.service import ImportService
 from nexus.features.imports.wiring import import_service
 from nexus.platform.actor import Actor
 from nexus.platform.http.answers import CursorParameter, Limit, paged
+from nexus.platform.http.body import Upload
 from nexus.platform.http.guards import may
 
 
@@ -30,7 +31,7 @@ class ImportController(Controller):
     )
     async def create(
         self,
-        request: Request[Any, Any, Any],
+        upload: Upload,
         imports: ImportService,
         actor: Actor,
         source: Annotated[
@@ -53,12 +54,26 @@ class ImportController(Controller):
                 description="Import everything into this project. Else each list gets its own.",
             ),
         ] = None,
+        mapping: Annotated[
+            str | None,
+            QueryParameter(
+                required=False,
+                max_length=8000,
+                description="For CSV: which column is what, as JSON; see the guide on importing.",
+            ),
+        ] = None,
+        dry_run: Annotated[
+            bool,
+            QueryParameter(required=False, description="Only report what would happen."),
+        ] = False,
     ) -> Response[ImportOut]:
         one = await imports.create(
-            await request.body(),
-            source=source or file_name,
+            upload.file,
+            source=source,
             file_name=file_name,
             project=project,
+            mapping=mapping,
+            is_dry_run=dry_run,
             by=actor,
         )
         location = {"Location": f"/api/v1/imports/{one.id}"}
@@ -84,3 +99,30 @@ class ImportController(Controller):
     )
     async def get_import(self, import_id: UUID, imports: ImportService) -> ImportOut:
         return ImportOut.of(await imports.get(ImportId(import_id)))
+
+    @get(
+        "/{import_id:uuid}/records",
+        guards=[may("imports:read")],
+        operation_id="listImportRecords",
+        summary="List what became of each record of an import",
+    )
+    async def list_records(
+        self,
+        request: Request[Any, Any, Any],
+        import_id: UUID,
+        imports: ImportService,
+        outcome: Annotated[
+            list[Outcome] | None,
+            QueryParameter(required=False, description="Only these.", max_items=10),
+        ] = None,
+        noted: Annotated[
+            bool, QueryParameter(required=False, description="Only those with notes.")
+        ] = False,
+        cursor: CursorParameter = None,
+        limit: Limit = 50,
+    ) -> Response[ImportRecordPage]:
+        page = await imports.list_records(
+            ImportId(import_id), outcome or (), cursor, limit, noted=noted
+        )
+        items = [ImportRecordOut.of(one) for one in page.items]
+        return paged(request, ImportRecordPage(items=items, next_cursor=page.next_cursor))

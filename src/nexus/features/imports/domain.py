@@ -1,10 +1,10 @@
 """Imports, and backlogs as they stand in a file: pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
-from typing import Any, NewType
+from typing import Any, NewType, Protocol
 from uuid import UUID
 
 from nexus.features.tasks.domain import Priority, TaskStatus
@@ -12,20 +12,38 @@ from nexus.platform.actor import ActorId, WorkspaceId
 
 ImportId = NewType("ImportId", UUID)
 
-MAX_NOTES = 2000
-
 
 class ImportState(StrEnum):
     QUEUED = "queued"
+    RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
 
 
+class ImportPhase(StrEnum):
+    """What a running import is at; each one goes once over all records, in chunks.
+
+    A phase can be taken up again where a killed server left it.
+    """
+
+    TASKS = "tasks"
+    EDGES = "edges"
+    SETTLING = "settling"
+
+
+class Outcome(StrEnum):
+    """What became of one record of the file."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+    SET_ASIDE = "set_aside"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Note:
-    """What was changed or set aside about one record; `code` is for programs."""
+    """What was changed, mapped or set aside about one record; `code` is for programs."""
 
-    record: str
     code: str
     message: str
 
@@ -36,26 +54,34 @@ class ListReport:
 
     name: str
     project: str
-    tasks: int
-    subtasks: int
-    dependencies: int
+    tasks: int = 0
+    subtasks: int = 0
+    dependencies: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImportReport:
-    """`already_here` were imported before and left as they are."""
+    """Counts by what became of the records, of notes by their code, and of values by mapping.
 
-    format: str
-    lists: list[ListReport]
-    created: int
-    already_here: int
-    notes: list[Note]
-    notes_left_out: int
+    `mapped` holds `status: pending -> todo` with the number of records.
+    """
+
+    lists: list[ListReport] = field(default_factory=list[ListReport])
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    set_aside: int = 0
+    notes: dict[str, int] = field(default_factory=dict[str, int])
+    mapped: dict[str, int] = field(default_factory=dict[str, int])
 
 
 @dataclass(frozen=True, kw_only=True)
 class Import:
-    """`source` names where the file comes from: the same source again is the same backlog."""
+    """`source` names where the file comes from: the same source again is the same backlog.
+
+    `position` is how far the phase has got among the `records`; `projects` says where each list
+    goes, `mapping` how the columns of a table are to be read.
+    """
 
     id: ImportId
     workspace_id: WorkspaceId
@@ -64,21 +90,67 @@ class Import:
     file_name: str
     project: str | None
     format: str
+    is_partial: bool
+    is_dry_run: bool
     state: ImportState
-    report: ImportReport | None
+    phase: ImportPhase
+    position: int
+    records: int
+    projects: Mapping[str, str]
+    mapping: str | None
+    report: ImportReport
     error: str | None
     created_at: datetime
     finished_at: datetime | None
 
     @property
     def has_ended(self) -> bool:
-        return self.state is not ImportState.QUEUED
+        return self.state in {ImportState.DONE, ImportState.FAILED}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportRecord:
+    """What became of one record of the file, and the task that it is now."""
+
+    position: int
+    list: str
+    external_id: str
+    outcome: Outcome
+    task_id: UUID | None
+    key: str | None
+    notes: Sequence[Note]
+    original: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParsedLink:
+    """A relation that blocks nothing, to another record of the same list or to a page."""
+
+    kind: str
+    to: str | None = None
+    url: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParsedComment:
+    """`id` is unique within its record, so that the same comment comes in once."""
+
+    id: str
+    author: str
+    text: str
+    created_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class ParsedTask:
-    """One record. `id`, `parent` and `depends_on` are ids of the file, unique in their list."""
+    """One record. `id`, `parent`, `depends_on` and links name records of the same list.
 
+    `given` holds the words of the file for what has other words here (`{"status": "pending"}`).
+    A record that is `set_aside` becomes no task, and says why. One that `is_deleted` was deleted
+    where it comes from.
+    """
+
+    list: str
     id: str
     title: str
     status: TaskStatus
@@ -89,11 +161,20 @@ class ParsedTask:
     acceptance: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     complexity: int | None = None
+    due_on: date | None = None
     parent: str | None = None
     depends_on: tuple[str, ...] = ()
+    links: tuple[ParsedLink, ...] = ()
+    comments: tuple[ParsedComment, ...] = ()
     custom: Mapping[str, Any] = field(default_factory=dict[str, Any])
     created_at: datetime | None = None
     updated_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    given: Mapping[str, str] = field(default_factory=dict[str, str])
+    notes: tuple[Note, ...] = ()
+    set_aside: str | None = None
+    is_deleted: bool = False
     original: str
 
 
@@ -103,16 +184,29 @@ class ParsedList:
 
     name: str
     is_default: bool
-    tasks: tuple[ParsedTask, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class ParsedBacklog:
-    """What a format module makes of a file."""
+class Backlog(Protocol):
+    """A file that a format module has understood from its first to its last byte.
 
-    format: str
-    lists: tuple[ParsedList, ...]
-    notes: tuple[Note, ...]
+    `is_partial`: it only adds to tasks that were imported from another file.
+    """
+
+    @property
+    def format(self) -> str: ...
+
+    @property
+    def is_partial(self) -> bool: ...
+
+    @property
+    def lists(self) -> Sequence[ParsedList]: ...
+
+    def records(self) -> Iterator[ParsedTask]:
+        """All records, list by list, parents before their subtasks; again at every call.
+
+        Ids are unique in their list; `depends_on`, `parent` and `links.to` exist in it.
+        """
+        ...
 
 
 def new_project_key(name: str, taken: set[str]) -> str:

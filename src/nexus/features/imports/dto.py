@@ -1,21 +1,30 @@
 """Imports on the wire."""
 
+import builtins
 from datetime import datetime
 from uuid import UUID
 
 from msgspec import Struct
 
-from nexus.features.imports.domain import Import, ImportReport, ImportState, ListReport, Note
+from nexus.features.imports.domain import (
+    Import,
+    ImportPhase,
+    ImportRecord,
+    ImportReport,
+    ImportState,
+    ListReport,
+    Note,
+    Outcome,
+)
 
 
 class NoteOut(Struct, frozen=True):
-    record: str
     code: str
     message: str
 
     @classmethod
     def of(cls, note: Note) -> "NoteOut":
-        return cls(record=note.record, code=note.code, message=note.message)
+        return cls(code=note.code, message=note.message)
 
 
 class ListReportOut(Struct, frozen=True):
@@ -37,37 +46,47 @@ class ListReportOut(Struct, frozen=True):
 
 
 class ImportReportOut(Struct, frozen=True):
-    """`already_here` were imported before and left alone; `notes` say what was changed."""
+    """How many records came to what, how many notes there are of each code, and how many records
+    had a value that has another word here (`status: pending -> todo`)."""
 
-    format: str
     lists: list[ListReportOut]
     created: int
-    already_here: int
-    notes: list[NoteOut]
-    notes_left_out: int
+    updated: int
+    unchanged: int
+    set_aside: int
+    notes: dict[str, int]
+    mapped: dict[str, int]
 
     @classmethod
     def of(cls, report: ImportReport) -> "ImportReportOut":
         return cls(
-            format=report.format,
             lists=[ListReportOut.of(one) for one in report.lists],
             created=report.created,
-            already_here=report.already_here,
-            notes=[NoteOut.of(note) for note in report.notes],
-            notes_left_out=report.notes_left_out,
+            updated=report.updated,
+            unchanged=report.unchanged,
+            set_aside=report.set_aside,
+            notes=report.notes,
+            mapped=report.mapped,
         )
 
 
 class ImportOut(Struct, frozen=True):
-    """`report` is there when `state` is done, `error` when it is failed."""
+    """`position` of `records` are done in this `phase`; `error` is there when `state` is failed.
+
+    Of a dry run, the report says what would have happened.
+    """
 
     id: UUID
     state: ImportState
+    phase: ImportPhase
+    position: int
+    records: int
+    is_dry_run: bool
     source: str
     file_name: str
     format: str
     project: str | None
-    report: ImportReportOut | None
+    report: ImportReportOut
     error: str | None
     created_at: datetime
     finished_at: datetime | None
@@ -77,11 +96,15 @@ class ImportOut(Struct, frozen=True):
         return cls(
             id=one.id,
             state=one.state,
+            phase=one.phase,
+            position=one.position,
+            records=one.records,
+            is_dry_run=one.is_dry_run,
             source=one.source,
             file_name=one.file_name,
             format=one.format,
             project=one.project,
-            report=ImportReportOut.of(one.report) if one.report else None,
+            report=ImportReportOut.of(one.report),
             error=one.error,
             created_at=one.created_at,
             finished_at=one.finished_at,
@@ -90,4 +113,35 @@ class ImportOut(Struct, frozen=True):
 
 class ImportPage(Struct, frozen=True):
     items: list[ImportOut]
+    next_cursor: str | None
+
+
+class ImportRecordOut(Struct, frozen=True):
+    """What became of one record. `original` is its text in the file, where it became no task."""
+
+    position: int
+    list: str
+    external_id: str
+    outcome: Outcome
+    task_id: UUID | None
+    key: str | None
+    notes: builtins.list[NoteOut]
+    original: str | None
+
+    @classmethod
+    def of(cls, one: ImportRecord) -> "ImportRecordOut":
+        return cls(
+            position=one.position,
+            list=one.list,
+            external_id=one.external_id,
+            outcome=one.outcome,
+            task_id=one.task_id,
+            key=one.key,
+            notes=[NoteOut.of(note) for note in one.notes],
+            original=one.original,
+        )
+
+
+class ImportRecordPage(Struct, frozen=True):
+    items: list[ImportRecordOut]
     next_cursor: str | None

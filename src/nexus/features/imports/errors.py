@@ -13,6 +13,11 @@ class FileNotUnderstood(Invalid):
     message = "This file cannot be imported: {why} Nothing was written."
 
 
+class MappingNotUnderstood(Invalid):
+    code = "import.mapping_not_understood"
+    message = "The mapping of this import cannot be used: {why}"
+
+
 class ProjectOfImportUnknown(Invalid):
     code = "import.project_unknown"
     message = "There is no open project '{project}' to import into. Create it, or leave it out."

@@ -27,7 +27,9 @@ class ImportFinished(_ImportEvent):
     name: ClassVar[str] = "import.finished"
 
     created: int
-    already_here: int
+    updated: int
+    unchanged: int
+    set_aside: int
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,16 +1,39 @@
-"""Imports and task sources in and out of the database, always within one workspace."""
+"""Imports, their files and records, and task sources, always within one workspace."""
 
-from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
+import zlib
+from collections.abc import Collection, Mapping, Sequence
+from typing import IO, Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Row, Select, insert, literal, or_, select, update
+from sqlalchemy import (
+    Row,
+    Select,
+    Text,
+    bindparam,
+    cast,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 
-from nexus.features.imports.domain import Import, ImportId, ImportReport, ImportState
+from nexus.features.imports.domain import (
+    Import,
+    ImportId,
+    ImportPhase,
+    ImportRecord,
+    ImportReport,
+    ImportState,
+    Note,
+    Outcome,
+)
 from nexus.features.imports.errors import ImportNotFound
-from nexus.features.imports.tables import ImportRow, TaskSourceRow
+from nexus.features.imports.tables import ImportPartRow, ImportRecordRow, ImportRow, TaskSourceRow
 from nexus.features.tasks.domain import TaskId
 from nexus.platform.actor import Actor, ActorId
 from nexus.platform.actors import member_actor
@@ -19,7 +42,7 @@ from nexus.platform.paging import Page, page_of, read_cursor
 from nexus.platform.rows import ActorRow
 from nexus.platform.visibility import visible_key
 
-_WITHOUT_CONTENT = [c for c in ImportRow.__table__.columns if c.key != "content"]
+PART_BYTES = 1_000_000
 
 
 class ImportRepository:
@@ -35,14 +58,6 @@ class ImportRepository:
             raise ImportNotFound(id=import_id)
         return _import(row)
 
-    async def content(self, import_id: ImportId) -> bytes:
-        found = await self._tx.execute(
-            select(ImportRow.content).where(
-                ImportRow.workspace_id == self._tx.workspace_id, ImportRow.id == import_id
-            )
-        )
-        return found.scalar_one() or b""
-
     async def list_page(self, cursor: str | None, limit: int) -> Page[Import]:
         query = self._imports()
         if cursor:
@@ -52,12 +67,13 @@ class ImportRepository:
         return page_of([_import(row) for row in found], limit, "imports", lambda one: (one.id,))
 
     async def list_waiting(self) -> Sequence[Import]:
-        """Imports of all workspaces that are not finished, oldest first."""
+        """Imports of all workspaces that have not ended, oldest first."""
+        waits = [
+            literal(state.value, literal_execute=True)
+            for state in (ImportState.QUEUED, ImportState.RUNNING)
+        ]
         found = await self._tx.execute(
-            select(*_WITHOUT_CONTENT)
-            .where(ImportRow.state == literal(ImportState.QUEUED.value, literal_execute=True))
-            .order_by(ImportRow.id)
-            .limit(100)
+            select(ImportRow).where(ImportRow.state.in_(waits)).order_by(ImportRow.id).limit(100)
         )
         return [_import(row) for row in found]
 
@@ -71,75 +87,270 @@ class ImportRepository:
         row = found.one()
         return member_actor(row), row.removed_at is None
 
-    async def add(self, one: Import, content: bytes) -> None:
+    async def add(self, one: Import) -> None:
         await self._tx.execute(
             insert(ImportRow).values(
-                id=one.id,
                 workspace_id=one.workspace_id,
                 actor_id=one.actor_id,
                 source=one.source,
                 file_name=one.file_name,
                 project=one.project,
                 format=one.format,
-                state=one.state.value,
-                content=content,
-                report=None,
-                error=None,
+                is_partial=one.is_partial,
+                is_dry_run=one.is_dry_run,
+                records=one.records,
+                mapping=one.mapping,
                 created_at=one.created_at,
-                finished_at=None,
+                id=one.id,
+                **_progress(one),
             )
         )
 
-    async def finish(
-        self,
-        import_id: ImportId,
-        *,
-        report: ImportReport | None,
-        error: str | None,
-        at: datetime,
-    ) -> None:
-        """Say how it ended and let go of the file."""
-        state = ImportState.FAILED if error else ImportState.DONE
+    async def save(self, one: Import) -> None:
+        """How far it has got, and what has come of it."""
         await self._tx.execute(
             update(ImportRow)
-            .where(ImportRow.workspace_id == self._tx.workspace_id, ImportRow.id == import_id)
-            .values(
-                state=state.value,
-                report=msgspec.to_builtins(report) if report else None,
-                error=error,
-                content=None,
-                finished_at=at,
-            )
+            .where(ImportRow.workspace_id == self._tx.workspace_id, ImportRow.id == one.id)
+            .values(**_progress(one))
         )
 
-    async def list_sources(self, source: str) -> dict[tuple[str, str], tuple[TaskId, str]]:
-        """What came from a source before: `(list, external id) -> (task id, project key)`."""
-        found = await self._tx.execute(
-            select(
-                TaskSourceRow.list,
-                TaskSourceRow.external_id,
-                TaskSourceRow.task_id,
-                TaskSourceRow.project,
-            ).where(
-                TaskSourceRow.workspace_id == self._tx.workspace_id,
-                TaskSourceRow.source == source,
-                visible_key(TaskSourceRow.project, self._tx),
-            )
-        )
-        return {(row.list, row.external_id): (TaskId(row.task_id), row.project) for row in found}
-
-    async def add_sources(self, rows: Sequence[dict[str, Any]]) -> None:
-        if rows:
-            workspace_id = self._tx.workspace_id
+    async def add_file(self, import_id: ImportId, parts: Sequence[bytes]) -> None:
+        for number, content in enumerate(parts):
             await self._tx.execute(
-                insert(TaskSourceRow), [{"workspace_id": workspace_id, **row} for row in rows]
+                insert(ImportPartRow).values(
+                    workspace_id=self._tx.workspace_id,
+                    import_id=import_id,
+                    number=number,
+                    content=content,
+                )
             )
+
+    async def read_file(self, import_id: ImportId, into: IO[bytes]) -> None:
+        """Write an import's file to another one, a part at a time."""
+        number = 0
+        while True:
+            found = await self._tx.execute(
+                select(ImportPartRow.content).where(
+                    ImportPartRow.workspace_id == self._tx.workspace_id,
+                    ImportPartRow.import_id == import_id,
+                    ImportPartRow.number == number,
+                )
+            )
+            content: bytes | None = found.scalar()
+            if content is None:
+                into.flush()
+                return
+            into.write(zlib.decompress(content))
+            number += 1
+
+    async def remove_file(self, import_id: ImportId) -> None:
+        await self._tx.execute(
+            delete(ImportPartRow).where(
+                ImportPartRow.workspace_id == self._tx.workspace_id,
+                ImportPartRow.import_id == import_id,
+            )
+        )
+
+    async def add_records(self, import_id: ImportId, records: Sequence[ImportRecord]) -> None:
+        await self._tx.execute(
+            insert(ImportRecordRow),
+            [
+                {
+                    "workspace_id": self._tx.workspace_id,
+                    "import_id": import_id,
+                    "position": one.position,
+                    "list": one.list,
+                    "external_id": one.external_id,
+                    "outcome": one.outcome.value,
+                    "task_id": one.task_id,
+                    "key": one.key,
+                    "notes": msgspec.to_builtins(one.notes),
+                    "original": one.original,
+                }
+                for one in records
+            ],
+        )
+
+    async def list_records(
+        self, import_id: ImportId, positions: Collection[int]
+    ) -> dict[int, ImportRecord]:
+        found = await self._tx.execute(
+            self._records(import_id).where(
+                ImportRecordRow.position >= min(positions),
+                ImportRecordRow.position <= max(positions),
+            )
+        )
+        return {row.position: _record(row) for row in found}
+
+    async def save_records(self, import_id: ImportId, records: Sequence[ImportRecord]) -> None:
+        if records:
+            await self._tx.execute(
+                update(ImportRecordRow)
+                .where(
+                    ImportRecordRow.workspace_id == self._tx.workspace_id,
+                    ImportRecordRow.import_id == import_id,
+                    ImportRecordRow.position == bindparam("at"),
+                )
+                .values(outcome=bindparam("to"), notes=bindparam("say")),
+                [
+                    {
+                        "at": one.position,
+                        "to": one.outcome.value,
+                        "say": msgspec.to_builtins(one.notes),
+                    }
+                    for one in records
+                ],
+            )
+
+    async def list_record_page(
+        self,
+        import_id: ImportId,
+        outcomes: Collection[Outcome],
+        cursor: str | None,
+        limit: int,
+        *,
+        noted: bool,
+    ) -> Page[ImportRecord]:
+        """Of an import that the viewer may see; else there is nothing to see of it."""
+        mine = self._imports().with_only_columns(ImportRow.id).where(ImportRow.id == import_id)
+        query = self._records(import_id).where(exists(mine))
+        if noted:
+            query = query.where(cast(ImportRecordRow.notes, Text()) != "[]")
+        if outcomes:
+            query = query.where(ImportRecordRow.outcome.in_([one.value for one in outcomes]))
+        if cursor:
+            (last,) = read_cursor("import_records", cursor, tuple[int])
+            query = query.where(ImportRecordRow.position > last)
+        found = await self._tx.execute(query.order_by(ImportRecordRow.position).limit(limit + 1))
+        records = [_record(row) for row in found]
+        return page_of(records, limit, "import_records", lambda one: (one.position,))
+
+    def _records(self, import_id: ImportId) -> Select[Any]:
+        return select(ImportRecordRow).where(
+            ImportRecordRow.workspace_id == self._tx.workspace_id,
+            ImportRecordRow.import_id == import_id,
+        )
 
     def _imports(self) -> Select[Any]:
-        return select(*_WITHOUT_CONTENT).where(
+        return select(ImportRow).where(
             ImportRow.workspace_id == self._tx.workspace_id,
             or_(ImportRow.actor_id == self._tx.viewer, visible_key(ImportRow.project, self._tx)),
         )
+
+
+class SourceRepository:
+    """Where tasks came from, as far as the viewer may see them."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+
+    async def list_ids(
+        self, source: str, name: str, external_ids: Collection[str]
+    ) -> dict[str, TaskId]:
+        """The tasks that some records of one list have become."""
+        found = await self._tx.execute(
+            self._of(source, select(TaskSourceRow.external_id, TaskSourceRow.task_id)).where(
+                TaskSourceRow.list == name, TaskSourceRow.external_id.in_(external_ids)
+            )
+        )
+        return {row.external_id: TaskId(row.task_id) for row in found}
+
+    async def list_bases(self, task_ids: Collection[TaskId]) -> dict[TaskId, dict[str, Any]]:
+        """The values with which tasks were imported last."""
+        found = await self._tx.execute(
+            select(TaskSourceRow.task_id, TaskSourceRow.imported).where(
+                TaskSourceRow.workspace_id == self._tx.workspace_id,
+                TaskSourceRow.task_id.in_(task_ids),
+            )
+        )
+        return {TaskId(row.task_id): row.imported for row in found}
+
+    async def external_id(self, task_id: TaskId | None) -> str | None:
+        found = await self._tx.execute(
+            select(TaskSourceRow.external_id).where(
+                TaskSourceRow.workspace_id == self._tx.workspace_id,
+                TaskSourceRow.task_id == task_id,
+            )
+        )
+        return found.scalar()
+
+    async def projects_of(self, source: str) -> dict[str, str]:
+        """Where the lists of a source went before, by their names."""
+        found = await self._tx.execute(
+            self._of(
+                source, select(TaskSourceRow.list, func.min(TaskSourceRow.project).label("project"))
+            ).group_by(TaskSourceRow.list)
+        )
+        return {row.list: row.project for row in found}
+
+    async def find_scored(self, titles: Mapping[str, str]) -> tuple[str, str] | None:
+        """The source and list in which most of these ids have the titles given, if any do."""
+        found = await self._tx.execute(
+            select(
+                TaskSourceRow.source,
+                TaskSourceRow.list,
+                TaskSourceRow.external_id,
+                TaskSourceRow.imported["title"].as_string().label("title"),
+            ).where(
+                TaskSourceRow.workspace_id == self._tx.workspace_id,
+                TaskSourceRow.external_id.in_(titles),
+                visible_key(TaskSourceRow.project, self._tx),
+            )
+        )
+        fits: dict[tuple[str, str], int] = {}
+        for row in found:
+            if row.title == titles[row.external_id]:
+                place = (row.source, row.list)
+                fits[place] = fits.get(place, 0) + 1
+        return max(fits, key=lambda place: (fits[place], place)) if fits else None
+
+    async def add(self, rows: Sequence[dict[str, Any]]) -> None:
+        workspace_id = self._tx.workspace_id
+        await self._tx.execute(
+            insert(TaskSourceRow), [{"workspace_id": workspace_id, **row} for row in rows]
+        )
+
+    async def save_base(
+        self, task_id: TaskId, import_id: ImportId, imported: dict[str, Any], original: str | None
+    ) -> None:
+        values: dict[str, Any] = {"import_id": import_id, "imported": imported}
+        await self._tx.execute(
+            update(TaskSourceRow)
+            .where(
+                TaskSourceRow.workspace_id == self._tx.workspace_id,
+                TaskSourceRow.task_id == task_id,
+            )
+            .values(values | ({"original": original} if original else {}))
+        )
+
+    async def list_task_ids(self, import_id: ImportId) -> list[TaskId]:
+        """The tasks that an import made or changed last."""
+        found = await self._tx.execute(
+            select(TaskSourceRow.task_id).where(
+                TaskSourceRow.workspace_id == self._tx.workspace_id,
+                TaskSourceRow.import_id == import_id,
+            )
+        )
+        return [TaskId(task_id) for task_id in found.scalars()]
+
+    def _of(self, source: str, query: Any) -> Any:
+        return query.where(
+            TaskSourceRow.workspace_id == self._tx.workspace_id,
+            TaskSourceRow.source == source,
+            visible_key(TaskSourceRow.project, self._tx),
+        )
+
+
+def _progress(one: Import) -> dict[str, Any]:
+    return {
+        "state": one.state.value,
+        "phase": one.phase.value,
+        "position": one.position,
+        "projects": dict(one.projects),
+        "report": msgspec.to_builtins(one.report),
+        "error": one.error,
+        "finished_at": one.finished_at,
+    }
 
 
 def _import(row: Row[Any]) -> Import:
@@ -151,9 +362,29 @@ def _import(row: Row[Any]) -> Import:
         file_name=row.file_name,
         project=row.project,
         format=row.format,
+        is_partial=row.is_partial,
+        is_dry_run=row.is_dry_run,
         state=ImportState(row.state),
-        report=msgspec.convert(row.report, ImportReport) if row.report else None,
+        phase=ImportPhase(row.phase),
+        position=row.position,
+        records=row.records,
+        projects=row.projects,
+        mapping=row.mapping,
+        report=msgspec.convert(row.report or {}, ImportReport),
         error=row.error,
         created_at=row.created_at,
         finished_at=row.finished_at,
+    )
+
+
+def _record(row: Row[Any]) -> ImportRecord:
+    return ImportRecord(
+        position=row.position,
+        list=row.list,
+        external_id=row.external_id,
+        outcome=Outcome(row.outcome),
+        task_id=row.task_id,
+        key=row.key,
+        notes=msgspec.convert(row.notes, list[Note]),
+        original=row.original,
     )

@@ -1,31 +1,30 @@
-"""Taking in a file: understood at once, written by `run`, which a killed server repeats."""
+"""Taking in a file: understood to its end at once, carried out chunk by chunk afterwards."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import mmap
+import zlib
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import IO
 
-from nexus.features.imports import taskmaster
 from nexus.features.imports.domain import (
-    MAX_NOTES,
+    Backlog,
     Import,
     ImportId,
+    ImportPhase,
+    ImportRecord,
     ImportReport,
     ImportState,
-    ListReport,
-    Note,
-    ParsedBacklog,
-    ParsedList,
-    ParsedTask,
+    Outcome,
     new_project_key,
 )
-from nexus.features.imports.errors import ProjectOfImportUnknown
+from nexus.features.imports.errors import FileNotUnderstood, ProjectOfImportUnknown
 from nexus.features.imports.events import ImportCreated, ImportFailed, ImportFinished
-from nexus.features.imports.repository import ImportRepository
+from nexus.features.imports.formats import understand
+from nexus.features.imports.repository import PART_BYTES, ImportRepository, SourceRepository
 from nexus.features.projects.domain import Visibility
 from nexus.features.projects.errors import ProjectNotFound
 from nexus.features.projects.service import ProjectService
-from nexus.features.tasks.domain import ImportedTask, TaskFields, TaskId
-from nexus.features.tasks.service import TaskIntake
 from nexus.platform.actor import Actor, Permission
 from nexus.platform.clock import now
 from nexus.platform.events import EventLog
@@ -33,54 +32,60 @@ from nexus.platform.ids import new_id
 from nexus.platform.paging import Page
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Arrival:
-    """What a backlog comes to here: new tasks with their origin, and those that were here."""
-
-    imported: list[ImportedTask]
-    origins: list[tuple[ParsedList, ParsedTask, TaskId, str]]
-    projects: Mapping[str, str]
-    already_here: int
-
-
 class ImportService:
     def __init__(
         self,
         imports: ImportRepository,
+        sources: SourceRepository,
         projects: ProjectService,
-        intake: TaskIntake,
         events: EventLog,
     ) -> None:
         self._imports = imports
+        self._sources = sources
         self._projects = projects
-        self._intake = intake
         self._events = events
 
     async def create(
-        self, content: bytes, *, source: str, file_name: str, project: str | None, by: Actor
+        self,
+        file: IO[bytes],
+        *,
+        source: str | None,
+        file_name: str,
+        project: str | None,
+        mapping: str | None,
+        is_dry_run: bool,
+        by: Actor,
     ) -> Import:
         """Understand a file and put it in line. Raises FileNotUnderstood; writes nothing then."""
-        parsed = await asyncio.to_thread(taskmaster.parse, content)
+        backlog, parts, count = await asyncio.to_thread(_surveyed, file, file_name, mapping)
         if project:
             await self._check_project(project)
         one = Import(
             id=ImportId(new_id()),
             workspace_id=by.workspace_id,
             actor_id=by.id,
-            source=source,
+            source=source or await self._source(backlog, file_name),
             file_name=file_name,
             project=project.upper() if project else None,
-            format=parsed.format,
+            format=backlog.format,
+            is_partial=backlog.is_partial,
+            is_dry_run=is_dry_run,
             state=ImportState.QUEUED,
-            report=None,
+            phase=ImportPhase.TASKS,
+            position=0,
+            records=count,
+            projects={},
+            mapping=mapping,
+            report=ImportReport(),
             error=None,
             created_at=now(),
             finished_at=None,
         )
 
-        await self._imports.add(one, content)
+        await self._imports.add(one)
+        await self._imports.add_file(one.id, parts)
         self._events.record(
-            ImportCreated(import_id=one.id, source=source, format=parsed.format), by=by
+            ImportCreated(import_id=one.id, source=one.source, format=one.format), by=by
         )
         return one
 
@@ -90,107 +95,122 @@ class ImportService:
     async def list_imports(self, cursor: str | None, limit: int) -> Page[Import]:
         return await self._imports.list_page(cursor, limit)
 
+    async def list_records(
+        self,
+        import_id: ImportId,
+        outcomes: Collection[Outcome],
+        cursor: str | None,
+        limit: int,
+        *,
+        noted: bool,
+    ) -> Page[ImportRecord]:
+        """What became of each record, in the order of the file. `noted`: only those with notes."""
+        page = await self._imports.list_record_page(import_id, outcomes, cursor, limit, noted=noted)
+        if not page.items:
+            await self._imports.get(import_id)
+        return page
+
     async def list_waiting(self) -> Sequence[Import]:
-        """What is to be run, in all workspaces; for the job alone."""
+        """What is to be carried out, in all workspaces; for the job alone."""
         return await self._imports.list_waiting()
 
-    async def parse(self, import_id: ImportId) -> ParsedBacklog:
-        """Read the file of an import once more; in a thread, since it may be large."""
-        content = await self._imports.content(import_id)
-        return await asyncio.to_thread(taskmaster.parse, content)
+    async def read_file(self, import_id: ImportId, into: IO[bytes]) -> None:
+        await self._imports.read_file(import_id, into)
 
-    async def run(self, import_id: ImportId, parsed: ParsedBacklog) -> None:
-        """Write an import that waits, all of it or nothing. A finished one is left alone."""
-        await self._intake.lock()  # one import of a workspace after the other
+    async def take_up(self, import_id: ImportId) -> tuple[Import, Actor] | None:
+        """An import to go on with, locked, and for whom; None if it has ended.
+
+        Whoever asked for it must still be there and allowed to; else it ends where it is.
+        """
         one = await self._imports.get(import_id, lock=True)
         if one.has_ended:
-            return
+            return None
         by, is_there = await self._imports.actor_of(one)
-        if not is_there or not by.may(Permission("imports:write")):
+        if not one.error and not (is_there and by.may(Permission("imports:write"))):
             why = "may no longer import here" if is_there else "has left the workspace"
-            await self._fail(one, f"Whoever asked for it {why}.", by)
-            return
+            await self._stop(one, f"Whoever asked for it {why}.", by)
+            return None
+        return one, by
+
+    async def begin(self, one: Import, backlog: Backlog, *, by: Actor) -> Import:
+        """Choose the project of each list: the one asked for, the earlier one, or a new one."""
         if one.project:
             await self._check_project(one.project)
-        arrival = await self._arrival(one, parsed, by)
+        earlier = await self._sources.projects_of(one.source)
+        taken = set(await self._projects.list_keys())
+        chosen: dict[str, str] = {}
+        lists = () if one.is_partial else backlog.lists
+        for parsed_list in lists:
+            name = parsed_list.name
+            chosen[name] = one.project or earlier.get(name) or new_project_key(name, taken)
+            if chosen[name] in taken or one.project or one.is_dry_run:
+                taken.add(chosen[name])
+                continue
+            taken.add(chosen[name])
+            await self._projects.create(
+                chosen[name],
+                name=name[:100].strip() or chosen[name],
+                description=f"Imported from {one.file_name}.",
+                visibility=Visibility.WORKSPACE,
+                lead_id=None,
+                by=by,
+            )
+        begun = replace(one, state=ImportState.RUNNING, projects=chosen)
+        await self._imports.save(begun)
+        return begun
 
-        refused = await self._intake.add(arrival.imported, import_id=one.id, by=by)
-        await self._imports.add_sources([_source_row(one, *origin) for origin in arrival.origins])
-        report = _report(parsed, arrival, refused)
-        await self._imports.finish(one.id, report=report, error=None, at=now())
-        self._events.record(
-            ImportFinished(
-                import_id=one.id, created=report.created, already_here=report.already_here
-            ),
-            by=by,
-        )
+    async def advance(self, one: Import) -> None:
+        """Save how far it has got."""
+        await self._imports.save(one)
+
+    async def finish(self, one: Import, *, by: Actor) -> None:
+        """Say how it ended and let go of the file."""
+        state = ImportState.FAILED if one.error else ImportState.DONE
+        await self._imports.save(replace(one, state=state, finished_at=now()))
+        await self._imports.remove_file(one.id)
+        if one.error:
+            self._events.record(ImportFailed(import_id=one.id, why=one.error), by=by)
+        else:
+            self._events.record(
+                ImportFinished(
+                    import_id=one.id,
+                    created=one.report.created,
+                    updated=one.report.updated,
+                    unchanged=one.report.unchanged,
+                    set_aside=one.report.set_aside,
+                ),
+                by=by,
+            )
 
     async def fail(self, import_id: ImportId, why: str) -> None:
-        """Put on record that an import cannot be carried out."""
+        """Put on record that an import cannot be carried out any further."""
         one = await self._imports.get(import_id, lock=True)
         if one.has_ended:
             return
         by, _ = await self._imports.actor_of(one)
-        await self._fail(one, why, by)
+        await self._stop(one, why, by)
 
-    async def _fail(self, one: Import, why: str, by: Actor) -> None:
-        await self._imports.finish(one.id, report=None, error=why, at=now())
-        self._events.record(ImportFailed(import_id=one.id, why=why), by=by)
+    async def _stop(self, one: Import, why: str, by: Actor) -> None:
+        """End it at once, or, where tasks have come in already, once their columns are right."""
+        stopped = replace(one, error=one.error or why)
+        has_written = one.position > 0 or one.phase is not ImportPhase.TASKS
+        if has_written and one.phase is not ImportPhase.SETTLING and not one.is_dry_run:
+            await self._imports.save(replace(stopped, phase=ImportPhase.SETTLING, position=0))
+        else:
+            await self.finish(stopped, by=by)
 
-    async def _arrival(self, one: Import, parsed: ParsedBacklog, by: Actor) -> _Arrival:
-        known = await self._imports.list_sources(one.source)
-        projects = await self._projects_for(one, parsed, known, by)
-        imported: list[ImportedTask] = []
-        origins: list[tuple[ParsedList, ParsedTask, TaskId, str]] = []
-        already_here = 0
-        for parsed_list in parsed.lists:
-            project = projects[parsed_list.name]
-            ids = {
-                task.id: known[parsed_list.name, task.id][0]
-                if (parsed_list.name, task.id) in known
-                else TaskId(new_id())
-                for task in parsed_list.tasks
-            }
-            label = _label_of(one, parsed_list)
-            for task in parsed_list.tasks:
-                if (parsed_list.name, task.id) in known:
-                    already_here += 1
-                    continue
-                imported.append(_imported(task, project, ids, label))
-                origins.append((parsed_list, task, ids[task.id], project))
-        return _Arrival(
-            imported=imported, origins=origins, projects=projects, already_here=already_here
-        )
-
-    async def _projects_for(
-        self,
-        one: Import,
-        parsed: ParsedBacklog,
-        known: Mapping[tuple[str, str], tuple[TaskId, str]],
-        by: Actor,
-    ) -> dict[str, str]:
-        """The project of each list: the one asked for, the one it went to before, or a new one."""
-        earlier = {name: project for (name, _), (_, project) in known.items()}
-        taken = set(await self._projects.list_keys())
-        chosen: dict[str, str] = {}
-        for parsed_list in parsed.lists:
-            name = parsed_list.name
-            if one.project:
-                chosen[name] = one.project
-            elif name in earlier:
-                chosen[name] = earlier[name]
-            else:
-                chosen[name] = new_project_key(name, taken)
-                taken.add(chosen[name])
-                await self._projects.create(
-                    chosen[name],
-                    name=name[:100].strip() or chosen[name],
-                    description=f"Imported from {one.file_name}.",
-                    visibility=Visibility.WORKSPACE,
-                    lead_id=None,
-                    by=by,
-                )
-        return chosen
+    async def _source(self, backlog: Backlog, file_name: str) -> str:
+        """The file's name; of a complexity report the source of the tasks that it scores."""
+        if not backlog.is_partial:
+            return file_name
+        titles = {record.id: record.title for record in backlog.records()}
+        found = await self._sources.find_scored(titles)
+        if found is None:
+            raise FileNotUnderstood(
+                why="it scores tasks that are not here. Import the tasks.json it belongs to first, "
+                "or name that one's source."
+            )
+        return found[0]
 
     async def _check_project(self, key: str) -> None:
         try:
@@ -200,106 +220,27 @@ class ImportService:
         project.check_open()
 
 
-def _label_of(one: Import, parsed_list: ParsedList) -> str | None:
-    """Several lists in one project are told apart by a label."""
-    if one.project is None or parsed_list.is_default:
-        return None
-    return " ".join(parsed_list.name.split())[:100] or None
+def opened(file: IO[bytes]) -> memoryview:
+    """The file's bytes without reading them into memory."""
+    size = file.seek(0, 2)
+    return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b"")
 
 
-def _imported(
-    task: ParsedTask, project: str, ids: Mapping[str, TaskId], label: str | None
-) -> ImportedTask:
-    return ImportedTask(
-        id=ids[task.id],
-        project=project,
-        fields=_fields(task),
-        status=task.status,
-        acceptance=task.acceptance,
-        labels=(*task.labels, label) if label else task.labels,
-        complexity_auto=task.complexity,
-        parent_id=ids[task.parent] if task.parent else None,
-        depends_on=tuple(ids[other] for other in task.depends_on),
-        created_at=task.created_at,
-        updated_at=task.updated_at,
-    )
+def _surveyed(
+    file: IO[bytes], file_name: str, mapping: str | None
+) -> tuple[Backlog, list[bytes], int]:
+    """The backlog, its file compressed in parts, and the number of its records.
 
-
-def _fields(task: ParsedTask) -> TaskFields:
-    return TaskFields(
-        title=task.title,
-        description=task.description,
-        details=task.details,
-        test_strategy=task.test_strategy,
-        priority=task.priority,
-        custom=task.custom,
-    )
-
-
-def _source_row(
-    one: Import, parsed_list: ParsedList, task: ParsedTask, task_id: TaskId, project: str
-) -> dict[str, object]:
-    return {
-        "task_id": task_id,
-        "import_id": one.id,
-        "source": one.source,
-        "list": parsed_list.name,
-        "external_id": task.id,
-        "project": project,
-        "original": task.original,
-        "imported": {
-            **_fields(task),
-            "status": task.status.value,
-            "acceptance": task.acceptance,
-            "labels": task.labels,
-            "complexity": task.complexity,
-            "parent": task.parent,
-            "depends_on": task.depends_on,
-        },
-    }
-
-
-def _report(
-    parsed: ParsedBacklog, arrival: _Arrival, refused: list[tuple[TaskId, TaskId]]
-) -> ImportReport:
-    names = {
-        task_id: f"{parsed_list.name}/{task.id}"
-        for parsed_list, task, task_id, _ in arrival.origins
-    }
-    quarantined = [
-        Note(
-            record=names[task_id],
-            code="cycle",
-            message=f"It would wait for {names.get(on, on)} in a circle; "
-            "this dependency was left out.",
-        )
-        for task_id, on in refused
+    Goes over all records once, so that nothing is found wrong with the file later.
+    """
+    data = opened(file)
+    backlog = understand(data, file_name=file_name, mapping=mapping)
+    try:
+        count = sum(1 for _ in backlog.records())
+    except RecursionError as error:
+        raise FileNotUnderstood(why="it is nested too deeply.") from error
+    parts = [
+        zlib.compress(data[start : start + PART_BYTES], 1)
+        for start in range(0, len(data), PART_BYTES)
     ]
-    notes = [*parsed.notes, *quarantined]
-    return ImportReport(
-        format=parsed.format,
-        lists=[_list_report(one, arrival, refused) for one in parsed.lists],
-        created=len(arrival.imported),
-        already_here=arrival.already_here,
-        notes=notes[:MAX_NOTES],
-        notes_left_out=max(0, len(notes) - MAX_NOTES),
-    )
-
-
-def _list_report(
-    parsed_list: ParsedList, arrival: _Arrival, refused: list[tuple[TaskId, TaskId]]
-) -> ListReport:
-    mine = [
-        (task, task_id)
-        for origin, task, task_id, _ in arrival.origins
-        if origin.name == parsed_list.name
-    ]
-    ids = {task_id for _, task_id in mine}
-    return ListReport(
-        name=parsed_list.name,
-        project=arrival.projects[parsed_list.name],
-        tasks=sum(task.parent is None for task, _ in mine),
-        subtasks=sum(task.parent is not None for task, _ in mine),
-        dependencies=sum(len(task.depends_on) for task, _ in mine)
-        - sum(task_id in ids for task_id, _ in refused),
-    )
+    return backlog, parts, count

@@ -1,11 +1,41 @@
-"""How the service of imports is put together."""
+"""How the services of imports are put together."""
 
-from nexus.features.imports.repository import ImportRepository
+from nexus.features.comments.wiring import comment_service
+from nexus.features.imports.arriving import RecordWriter
+from nexus.features.imports.connecting import ColumnSettler, EdgeWriter
+from nexus.features.imports.repository import ImportRepository, SourceRepository
 from nexus.features.imports.service import ImportService
 from nexus.features.projects.wiring import project_service
-from nexus.features.tasks.wiring import task_intake
+from nexus.features.tasks.wiring import (
+    graph_intake,
+    task_intake,
+    task_service,
+)
 from nexus.platform.database import Transaction
 
 
 def import_service(tx: Transaction) -> ImportService:
-    return ImportService(ImportRepository(tx), project_service(tx), task_intake(tx), tx.events)
+    return ImportService(ImportRepository(tx), SourceRepository(tx), project_service(tx), tx.events)
+
+
+def record_writer(tx: Transaction) -> RecordWriter:
+    return RecordWriter(
+        ImportRepository(tx),
+        SourceRepository(tx),
+        task_service(tx),
+        task_intake(tx),
+        comment_service(tx),
+    )
+
+
+def edge_writer(tx: Transaction) -> EdgeWriter:
+    return EdgeWriter(
+        ImportRepository(tx),
+        SourceRepository(tx),
+        task_intake(tx),
+        graph_intake(tx),
+    )
+
+
+def column_settler(tx: Transaction) -> ColumnSettler:
+    return ColumnSettler(SourceRepository(tx), graph_intake(tx))

@@ -1,5 +1,6 @@
 """What belongs to tasks in other tables, for a whole page in one statement."""
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
@@ -8,101 +9,64 @@ from uuid import UUID
 from sqlalchemy import Row, Text, Uuid, and_, cast, literal, null, select, union_all
 from sqlalchemy.orm import aliased
 
-from nexus.features.tasks.domain import Assignee, Task, TaskBrief, TaskId, TaskLink, TaskStatus
+from nexus.features.tasks.domain import (
+    Assignee,
+    Recurrence,
+    Task,
+    TaskBrief,
+    TaskId,
+    TaskLink,
+    TaskStatus,
+)
 from nexus.features.tasks.tables import (
     LabelRow,
     TaskAssigneeRow,
     TaskDependencyRow,
     TaskLabelRow,
     TaskLinkRow,
+    TaskRecurrenceRow,
     TaskRow,
 )
 from nexus.platform.actor import ActorKind
 from nexus.platform.database import Transaction
 from nexus.platform.rows import ActorRow
+from nexus.platform.sets import any_of
 from nexus.platform.visibility import visible
 
 _NO_ID = cast(null(), Uuid())
 _NO_TEXT = cast(null(), Text())
 
-Belongings = dict[tuple[UUID, str], list[Row[Any]]]
 
+class Belongings:
+    """Rows by task and by what they are."""
 
-async def completed(tasks: Sequence[Task], tx: Transaction) -> list[Task]:
-    """The tasks with their labels, assignees, parents, dependencies and links.
+    def __init__(self) -> None:
+        self._rows: defaultdict[tuple[UUID, str], list[Row[Any]]] = defaultdict(list)
 
-    A task of a private project that the viewer may not see is left out where it is pointed at.
-    """
-    if not tasks:
-        return []
-    belongings: Belongings = {}
-    for row in await tx.execute(_belongings([task.id for task in tasks], tx)):
-        belongings.setdefault((row.task_id, row.what), []).append(row)
-    return [_completed(task, belongings) for task in tasks]
+    def add(self, row: Row[Any]) -> None:
+        self._rows[row.task_id, row.what].append(row)
 
+    def labels(self, task_id: UUID) -> tuple[str, ...]:
+        rows = self._of(task_id, "label")
+        return tuple(sorted((row.a for row in rows), key=str.casefold))
 
-def _belongings(task_ids: Collection[TaskId], tx: Transaction) -> Any:
-    """Rows of one shape: what it is, whose, its id, another task's id, and up to six texts."""
-    other = aliased(TaskRow)
-    seen = visible(other.project_id, tx)
-    brief = (other.key, other.title, other.status)
+    def assignees(self, task_id: UUID) -> tuple[Assignee, ...]:
+        people = [
+            Assignee(id=row.id, kind=ActorKind(row.c), name=row.a, handle=row.b)
+            for row in self._of(task_id, "assignee")
+        ]
+        return tuple(sorted(people, key=lambda one: one.handle))
 
-    def rows(what: str, table: Any, task_id: Any, *columns: Any) -> Any:
-        return _rows(what, task_id, *columns).where(
-            table.workspace_id == tx.workspace_id, task_id.in_(task_ids)
-        )
+    def parent(self, task_id: UUID) -> TaskBrief | None:
+        rows = self._of(task_id, "parent")
+        return _brief(rows[0].id, rows[0]) if rows else None
 
-    labels = rows("label", TaskLabelRow, TaskLabelRow.task_id, LabelRow.id, _NO_ID, LabelRow.name)
-    people = (ActorRow.id, _NO_ID, ActorRow.name, ActorRow.handle, ActorRow.kind)
-    assignees = rows("assignee", TaskAssigneeRow, TaskAssigneeRow.task_id, *people)
-    edges = TaskDependencyRow
-    dependencies = rows("dependency", edges, edges.task_id, other.id, _NO_ID, *brief)
-    parents = rows("parent", TaskRow, TaskRow.id, other.id, _NO_ID, *brief)
-    linked = (TaskLinkRow.id, other.id, *brief)
-    own = (TaskLinkRow.kind, TaskLinkRow.url, TaskLinkRow.title)
-    links = rows("link", TaskLinkRow, TaskLinkRow.task_id, *linked, *own)
-    return union_all(
-        labels.join(LabelRow, LabelRow.id == TaskLabelRow.label_id),
-        assignees.join(ActorRow, ActorRow.id == TaskAssigneeRow.actor_id),
-        dependencies.join(other, and_(other.id == edges.depends_on_id, seen)),
-        parents.join(other, and_(other.id == TaskRow.parent_id, seen)),
-        links.outerjoin(other, and_(other.id == TaskLinkRow.other_id, seen)),
-    )
+    def dependencies(self, task_id: UUID) -> tuple[TaskBrief, ...]:
+        briefs = [_brief(row.id, row) for row in self._of(task_id, "dependency")]
+        return tuple(sorted(briefs, key=lambda one: one.key))
 
-
-def _rows(what: str, task_id: Any, own_id: Any, other_id: Any, *texts: Any) -> Any:
-    padded = [*texts, *[_NO_TEXT] * (6 - len(texts))]
-    return select(
-        literal(what).label("what"),
-        task_id.label("task_id"),
-        own_id.label("id"),
-        other_id.label("other_id"),
-        *[column.label(name) for name, column in zip("abcdef", padded, strict=True)],
-    )
-
-
-def _completed(task: Task, belongings: Belongings) -> Task:
-    def of(what: str) -> list[Row[Any]]:
-        return belongings.get((task.id, what), [])
-
-    parents = [_brief(row.id, row) for row in of("parent")]
-    return replace(
-        task,
-        labels=tuple(sorted((row.a for row in of("label")), key=str.casefold)),
-        assignees=tuple(
-            sorted(
-                (
-                    Assignee(id=row.id, kind=ActorKind(row.c), name=row.a, handle=row.b)
-                    for row in of("assignee")
-                ),
-                key=lambda one: one.handle,
-            )
-        ),
-        parent=parents[0] if parents else None,
-        dependencies=tuple(
-            sorted((_brief(row.id, row) for row in of("dependency")), key=lambda one: one.key)
-        ),
-        links=tuple(
+    def links(self, task_id: UUID) -> tuple[TaskLink, ...]:
+        return tuple(
             TaskLink(
                 id=row.id,
                 kind=row.d,
@@ -110,9 +74,108 @@ def _completed(task: Task, belongings: Belongings) -> Task:
                 url=row.e,
                 title=row.f,
             )
-            for row in sorted(of("link"), key=lambda row: row.id)
+            for row in sorted(self._of(task_id, "link"), key=lambda row: row.id)
             if row.other_id or row.e
+        )
+
+    def recurrence(self, task_id: UUID) -> Recurrence | None:
+        for row in self._of(task_id, "recurrence"):
+            return Recurrence.read(row.a, row.b, row.c, row.d)
+        return None
+
+    def _of(self, task_id: UUID, what: str) -> list[Row[Any]]:
+        return self._rows.get((task_id, what), [])
+
+
+async def completed(tasks: Sequence[Task], tx: Transaction) -> list[Task]:
+    """The tasks with their labels, assignees, parents, dependencies, links and recurrences.
+
+    A task of a private project that the viewer may not see is left out where it is pointed at.
+    """
+    found = await belongings_of([task.id for task in tasks], tx, links=True)
+    return [
+        replace(
+            task,
+            labels=found.labels(task.id),
+            assignees=found.assignees(task.id),
+            parent=found.parent(task.id),
+            dependencies=found.dependencies(task.id),
+            links=found.links(task.id),
+            recurrence=found.recurrence(task.id),
+        )
+        for task in tasks
+    ]
+
+
+async def belongings_of(
+    task_ids: Collection[TaskId], tx: Transaction, *, links: bool
+) -> Belongings:
+    """`links` asks for links and recurrences as well."""
+    found = Belongings()
+    if task_ids:
+        parts = [*_shown_in_lists(task_ids, tx), *(_only_of_one(task_ids, tx) if links else [])]
+        for row in await tx.execute(union_all(*parts)):
+            found.add(row)
+    return found
+
+
+def _shown_in_lists(task_ids: Collection[TaskId], tx: Transaction) -> list[Any]:
+    other = aliased(TaskRow)
+    seen = visible(other.project_id, tx)
+    brief = (other.key, other.title, other.status)
+    people = (ActorRow.id, _NO_ID, ActorRow.name, ActorRow.handle, ActorRow.kind)
+    edges = TaskDependencyRow
+    labels = _rows("label", TaskLabelRow.task_id, LabelRow.id, _NO_ID, LabelRow.name)
+    assignees = _rows("assignee", TaskAssigneeRow.task_id, *people)
+    dependencies = _rows("dependency", edges.task_id, other.id, _NO_ID, *brief)
+    parents = _rows("parent", TaskRow.id, other.id, _NO_ID, *brief)
+    return [
+        _of(TaskLabelRow, task_ids, tx, labels).join(
+            LabelRow, LabelRow.id == TaskLabelRow.label_id
         ),
+        _of(TaskAssigneeRow, task_ids, tx, assignees).join(
+            ActorRow, ActorRow.id == TaskAssigneeRow.actor_id
+        ),
+        _of(edges, task_ids, tx, dependencies).join(
+            other, and_(other.id == edges.depends_on_id, seen)
+        ),
+        parents.join(other, and_(other.id == TaskRow.parent_id, seen)).where(
+            TaskRow.workspace_id == tx.workspace_id, any_of(TaskRow.id, task_ids, tx)
+        ),
+    ]
+
+
+def _only_of_one(task_ids: Collection[TaskId], tx: Transaction) -> list[Any]:
+    other = aliased(TaskRow)
+    seen = visible(other.project_id, tx)
+    linked = (TaskLinkRow.id, other.id, other.key, other.title, other.status)
+    own = (TaskLinkRow.kind, TaskLinkRow.url, TaskLinkRow.title)
+    series = TaskRecurrenceRow
+    days = (cast(series.starts_on, Text()), cast(series.next_on, Text()))
+    links = _rows("link", TaskLinkRow.task_id, *linked, *own)
+    own_series = (series.id, _NO_ID, series.rule, series.trigger, *days)
+    recurrences = _rows("recurrence", series.task_id, *own_series)
+    return [
+        _of(TaskLinkRow, task_ids, tx, links).outerjoin(
+            other, and_(other.id == TaskLinkRow.other_id, seen)
+        ),
+        _of(series, task_ids, tx, recurrences),
+    ]
+
+
+def _of(table: Any, task_ids: Collection[TaskId], tx: Transaction, rows: Any) -> Any:
+    return rows.where(table.workspace_id == tx.workspace_id, any_of(table.task_id, task_ids, tx))
+
+
+def _rows(what: str, task_id: Any, own_id: Any, other_id: Any, *texts: Any) -> Any:
+    """Rows of one shape: what it is, whose, its id, another task's id, and up to six texts."""
+    padded = [*texts, *[_NO_TEXT] * (6 - len(texts))]
+    return select(
+        literal(what).label("what"),
+        task_id.label("task_id"),
+        own_id.label("id"),
+        other_id.label("other_id"),
+        *[column.label(name) for name, column in zip("abcdef", padded, strict=True)],
     )
 
 

@@ -1,45 +1,44 @@
-"""Tasks, what they wait for, and labels over HTTP."""
+"""Tasks over HTTP."""
 
 from typing import Annotated, Any
 from uuid import UUID
 
-from litestar import Controller, Request, Response, delete, get, patch, post
+from litestar import Controller, Request, Response, delete, get, patch, post, put
 from litestar.di import Provide
-from litestar.params import QueryParameter
+from litestar.params import PathParameter, QueryParameter
 from litestar.status_codes import HTTP_200_OK
 
-from nexus.features.tasks.dependencies import DependencyService
-from nexus.features.tasks.domain import LabelId, TaskFilter, TaskRef, TaskSort, TaskStatus
+from nexus.features.tasks.bulk import BulkService
+from nexus.features.tasks.domain import TaskSort
 from nexus.features.tasks.dto import (
     AcceptancePatch,
-    DependencyIn,
-    DependencyPage,
-    LabelOut,
-    LabelPage,
-    LabelPatch,
-    LinkIn,
+    BulkIn,
+    BulkItemOut,
+    BulkOut,
     PositionIn,
-    PriorityWord,
+    RecurrenceIn,
     StatusIn,
-    TaskBriefOut,
     TaskIn,
     TaskOut,
-    TaskPage,
     TaskPatch,
-    TaskSummaryOut,
-    priority_of,
+    TransferIn,
 )
-from nexus.features.tasks.labelling import LabelService
-from nexus.features.tasks.linking import LinkService
+from nexus.features.tasks.explaining import explained
+from nexus.features.tasks.filters import task_filter
+from nexus.features.tasks.overview import OverviewService
+from nexus.features.tasks.overview_dto import ProjectGraphOut, TaskPage, TaskSummaryOut, WhyOut
+from nexus.features.tasks.recurring import RecurrenceService
+from nexus.features.tasks.selection import TaskFilter
 from nexus.features.tasks.service import TaskService
+from nexus.features.tasks.transferring import TransferService
 from nexus.features.tasks.wiring import (
-    dependency_service,
-    label_service,
-    link_service,
+    bulk_service,
+    overview_service,
+    recurrence_service,
     task_service,
+    transfer_service,
 )
-from nexus.platform.actor import Actor, ActorId
-from nexus.platform.errors import Invalid
+from nexus.platform.actor import Actor
 from nexus.platform.http.answers import (
     CursorParameter,
     IfMatch,
@@ -50,71 +49,18 @@ from nexus.platform.http.answers import (
     versioned,
 )
 from nexus.platform.http.guards import may
-from nexus.platform.tokens import tokenise
-
-
-def _many(description: str) -> Any:
-    return QueryParameter(required=False, description=description, max_items=50)
-
-
-def task_filter(
-    actor: Actor,
-    status: Annotated[list[TaskStatus] | None, _many("Any of these statuses.")] = None,
-    priority: Annotated[list[PriorityWord] | None, _many("Any of these priorities.")] = None,
-    project: Annotated[list[str] | None, _many("Any of these projects, by key.")] = None,
-    label: Annotated[list[str] | None, _many("All of these labels.")] = None,
-    repository: Annotated[
-        UUID | None, QueryParameter(required=False, description="About this repository, by id.")
-    ] = None,
-    assignee: Annotated[
-        str | None,
-        QueryParameter(
-            required=False, max_length=40, description="A member's or agent's id, `me` or `none`."
-        ),
-    ] = None,
-    parent: Annotated[
-        str | None,
-        QueryParameter(
-            required=False,
-            max_length=60,
-            description="Subtasks of this task; `none` for tasks that are no subtasks.",
-        ),
-    ] = None,
-    ready: Annotated[
-        bool, QueryParameter(description="Only what you could begin now.", required=False)
-    ] = False,
-    q: Annotated[
-        str | None,
-        QueryParameter(
-            required=False,
-            max_length=200,
-            description="Words, or their beginnings, that all stand in the task.",
-        ),
-    ] = None,
-    archived: Annotated[
-        bool, QueryParameter(description="The archived ones instead.", required=False)
-    ] = False,
-) -> TaskFilter:
-    return TaskFilter(
-        statuses=tuple(status or ()),
-        priorities=tuple(priority_of(word) for word in priority or ()),
-        projects=tuple(project or ()),
-        labels=tuple(label or ()),
-        repository_id=repository,
-        assignee=_assignee(assignee, actor),
-        is_unassigned=assignee == "none",
-        parent=TaskRef.of(parent) if parent and parent != "none" else None,
-        is_top_level=parent == "none",
-        ready_for=actor.id if ready else None,
-        words=tuple(tokenise(q or "")),
-        is_archived=archived,
-    )
 
 
 class TaskController(Controller):
     path = "/tasks"
     tags = ["Tasks"]
-    dependencies = {"tasks": Provide(task_service, sync_to_thread=False)}
+    dependencies = {
+        "tasks": Provide(task_service, sync_to_thread=False),
+        "overview": Provide(overview_service, sync_to_thread=False),
+        "bulk": Provide(bulk_service, sync_to_thread=False),
+        "transfers": Provide(transfer_service, sync_to_thread=False),
+        "recurrences": Provide(recurrence_service, sync_to_thread=False),
+    }
 
     @get(
         guards=[may("tasks:read")],
@@ -125,23 +71,42 @@ class TaskController(Controller):
     async def list_tasks(
         self,
         request: Request[Any, Any, Any],
-        tasks: TaskService,
+        overview: OverviewService,
         which: TaskFilter,
         sort: Annotated[
             TaskSort,
-            QueryParameter(description="`next` is the order in which to take ready tasks."),
+            QueryParameter(
+                description="`next` is the order in which to take ready tasks; `relevance` gives "
+                "the best of a search in one page."
+            ),
         ] = TaskSort.NEWEST,
+        explain: Annotated[
+            bool,
+            QueryParameter(
+                required=False, description="Say what each stands in this order for (`next`)."
+            ),
+        ] = False,
         cursor: CursorParameter = None,
         limit: Limit = 50,
     ) -> Response[TaskPage]:
-        page = await tasks.list_tasks(which, sort, cursor, limit)
-        items = [TaskSummaryOut.of(task) for task in page.items]
+        page = await overview.list_tasks(which, sort, cursor, limit)
+        reasons = explained(page.items) if explain else [None] * len(page.items)
+        items = [TaskSummaryOut.of(*one) for one in zip(page.items, reasons, strict=True)]
         return paged(request, TaskPage(items=items, next_cursor=page.next_cursor))
 
     @post(guards=[may("tasks:write")], operation_id="createTask", summary="Create a task")
     async def create(self, data: TaskIn, tasks: TaskService, actor: Actor) -> Response[TaskOut]:
         task = await tasks.create(data.draft(), by=actor)
         return versioned(TaskOut.of(task, actor.id), status=201)
+
+    @patch(
+        guards=[may("tasks:write")],
+        operation_id="updateTasks",
+        summary="Change up to 200 tasks, all of them or none",
+    )
+    async def update_many(self, data: BulkIn, bulk: BulkService, actor: Actor) -> BulkOut:
+        changed = await bulk.update_many([item.item() for item in data.items], by=actor)
+        return BulkOut(items=[BulkItemOut.of(task) for task in changed])
 
     @get("/{task:str}", guards=[may("tasks:read")], operation_id="getTask", summary="Get a task")
     async def get_task(self, task: TaskPath, tasks: TaskService, actor: Actor) -> Response[TaskOut]:
@@ -214,127 +179,76 @@ class TaskController(Controller):
         updated = await tasks.set_acceptance(task, item_id, is_met=data.is_met, by=actor)
         return versioned(TaskOut.of(updated, actor.id))
 
-
-class LinkController(Controller):
-    path = "/tasks/{task:str}/links"
-    tags = ["Tasks"]
-    dependencies = {"links": Provide(link_service, sync_to_thread=False)}
-
-    @post(
-        guards=[may("tasks:write")],
-        operation_id="linkTask",
-        summary="Relate a task to another one or to a page",
+    @get(
+        "/{task:str}/why",
+        guards=[may("tasks:read")],
+        operation_id="whyTask",
+        summary="Say what a task waits for, down to the root, and what it unlocks",
     )
-    async def link(
-        self, task: TaskPath, data: LinkIn, links: LinkService, actor: Actor
+    async def why(self, task: TaskPath, overview: OverviewService, actor: Actor) -> WhyOut:
+        return WhyOut.of(await overview.why(task, actor.id))
+
+    @patch(
+        "/{task:str}/project",
+        guards=[may("tasks:write")],
+        operation_id="transferTask",
+        summary="Move a task and its subtasks to another project",
+    )
+    async def transfer(
+        self,
+        task: TaskPath,
+        data: TransferIn,
+        transfers: TransferService,
+        actor: Actor,
+        if_match: IfMatch = None,
     ) -> Response[TaskOut]:
-        linked = await links.link(
-            task, data.kind, task=data.task, url=data.url, title=data.title, by=actor
+        moved = await transfers.transfer(
+            task, data.project, version=expected_version(if_match), by=actor
         )
-        return versioned(TaskOut.of(linked, actor.id), status=201)
+        return versioned(TaskOut.of(moved, actor.id))
+
+    @put(
+        "/{task:str}/recurrence",
+        guards=[may("tasks:write")],
+        operation_id="recurTask",
+        summary="Let a task come again by a rule",
+    )
+    async def recur(
+        self, task: TaskPath, data: RecurrenceIn, recurrences: RecurrenceService, actor: Actor
+    ) -> Response[TaskOut]:
+        recurring = await recurrences.recur(task, data.rule, data.trigger, by=actor)
+        return versioned(TaskOut.of(recurring, actor.id))
 
     @delete(
-        "/{link_id:uuid}",
+        "/{task:str}/recurrence",
         status_code=HTTP_200_OK,
         guards=[may("tasks:write")],
-        operation_id="unlinkTask",
-        summary="Remove a link",
+        operation_id="unrecurTask",
+        summary="Let a task no longer come again",
     )
-    async def unlink(
-        self, task: TaskPath, link_id: UUID, links: LinkService, actor: Actor
+    async def unrecur(
+        self, task: TaskPath, recurrences: RecurrenceService, actor: Actor
     ) -> Response[TaskOut]:
-        unlinked = await links.unlink(task, link_id, by=actor)
-        return versioned(TaskOut.of(unlinked, actor.id))
+        once = await recurrences.unrecur(task, by=actor)
+        return versioned(TaskOut.of(once, actor.id))
 
 
-class DependencyController(Controller):
-    path = "/tasks/{task:str}/dependencies"
-    tags = ["Tasks"]
-    dependencies = {"waits": Provide(dependency_service, sync_to_thread=False)}
+class ProjectGraphController(Controller):
+    path = "/projects/{key:str}/graph"
+    tags = ["Projects"]
+    dependencies = {"overview": Provide(overview_service, sync_to_thread=False)}
 
     @get(
         guards=[may("tasks:read")],
-        operation_id="listTaskDependencies",
-        summary="List what a task waits for",
+        operation_id="getProjectGraph",
+        summary="Get a project's open tasks as a graph with layers and critical path",
     )
-    async def list_dependencies(self, task: TaskPath, waits: DependencyService) -> DependencyPage:
-        found = await waits.list_dependencies(task)
-        return DependencyPage(items=[TaskBriefOut.of(one) for one in found], next_cursor=None)
-
-    @post(
-        guards=[may("tasks:write")],
-        operation_id="dependTask",
-        summary="Let a task wait for another one",
-    )
-    async def depend(
-        self, task: TaskPath, data: DependencyIn, waits: DependencyService, actor: Actor
-    ) -> Response[TaskOut]:
-        changed = await waits.depend(task, data.depends_on, by=actor)
-        return versioned(TaskOut.of(changed, actor.id), status=201)
-
-    @delete(
-        "/{depends_on:str}",
-        status_code=HTTP_200_OK,
-        guards=[may("tasks:write")],
-        operation_id="undependTask",
-        summary="Let a task no longer wait for another one",
-    )
-    async def undepend(
-        self, task: TaskPath, depends_on: TaskPath, waits: DependencyService, actor: Actor
-    ) -> Response[TaskOut]:
-        changed = await waits.undepend(task, depends_on, by=actor)
-        return versioned(TaskOut.of(changed, actor.id))
-
-
-class LabelController(Controller):
-    path = "/labels"
-    tags = ["Labels"]
-    dependencies = {"labels": Provide(label_service, sync_to_thread=False)}
-
-    @get(guards=[may("tasks:read")], operation_id="listLabels", summary="List labels")
-    async def list_labels(
+    async def graph(
         self,
-        request: Request[Any, Any, Any],
-        labels: LabelService,
-        cursor: CursorParameter = None,
-        limit: Limit = 50,
-    ) -> Response[LabelPage]:
-        page = await labels.list_labels(cursor, limit)
-        items = [LabelOut(id=label.id, name=label.name) for label in page.items]
-        return paged(request, LabelPage(items=items, next_cursor=page.next_cursor))
-
-    @patch(
-        "/{label_id:uuid}",
-        guards=[may("labels:write")],
-        operation_id="updateLabel",
-        summary="Rename a label on all tasks",
-    )
-    async def update(
-        self, label_id: UUID, data: LabelPatch, labels: LabelService, actor: Actor
-    ) -> LabelOut:
-        label = await labels.update(LabelId(label_id), name=data.name, by=actor)
-        return LabelOut(id=label.id, name=label.name)
-
-    @delete(
-        "/{label_id:uuid}",
-        guards=[may("labels:write")],
-        operation_id="removeLabel",
-        summary="Take a label off all tasks",
-    )
-    async def remove(self, label_id: UUID, labels: LabelService, actor: Actor) -> None:
-        await labels.remove(LabelId(label_id), by=actor)
-
-
-def _assignee(text: str | None, actor: Actor) -> ActorId | None:
-    match text:
-        case None | "none":
-            return None
-        case "me":
-            return actor.id
-        case _:
-            try:
-                return ActorId(UUID(text))
-            except ValueError:
-                raise Invalid(
-                    reason="'assignee' takes an id, 'me' or 'none'.", field="assignee"
-                ) from None
+        key: Annotated[str, PathParameter(description="The project's key.")],
+        overview: OverviewService,
+        finished: Annotated[
+            bool, QueryParameter(required=False, description="Finished tasks as well.")
+        ] = False,
+    ) -> ProjectGraphOut:
+        return ProjectGraphOut.of(key.upper(), await overview.graph(key, finished=finished))

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from nexus.features.tasks.domain import Task, TaskBrief, TaskRef
+from nexus.features.tasks.domain import Task, TaskBrief, TaskId, TaskRef
 from nexus.features.tasks.edges import EdgeRepository
 from nexus.features.tasks.errors import DependencyCycle, ReferenceUnknown
 from nexus.features.tasks.events import TaskDependencyAdded, TaskDependencyRemoved
@@ -12,10 +12,13 @@ from nexus.features.tasks.graph import (
     Need,
     Node,
     Unlocks,
+    acyclic,
     find_cycle,
     finish,
     gate,
+    needs_of_dependency,
     needs_of_parent,
+    needs_of_tasks,
     unlocks,
 )
 from nexus.features.tasks.repository import TaskRepository
@@ -118,18 +121,36 @@ class TaskGraph:
 
     async def finished_or_reopened(self, task: Task) -> tuple[Task, list[TaskBrief]]:
         """Free, or hold up again, all that waits for the task; those that are ready now."""
-        if not task.is_finished:
-            await self._edges.task_reopened(task.id)
-            return _with_unlocks(task, await self.refresh_unlocks([finish(task.id)])), []
-        freed = await self._edges.task_finished(task.id)
-        if task.open_dependencies or task.open_subtasks:  # finished before what it waited for
-            await self.refresh_unlocks([finish(task.id)])
-        return task, freed
+        if task.is_finished:
+            return task, await self.finished([task])
+        changed = await self.reopened([task])
+        return _with_unlocks(task, changed), []
+
+    async def finished(self, tasks: Sequence[Task]) -> list[TaskBrief]:
+        """Free all that waits for these tasks; those that are ready now."""
+        freed = await self._edges.tasks_finished([task.id for task in tasks])
+        # Those that were finished before what they waited for: that unlocks less now.
+        early = [task for task in tasks if task.open_dependencies or task.open_subtasks]
+        if early:
+            await self.refresh_unlocks([finish(task.id) for task in early])
+        return freed
+
+    async def reopened(self, tasks: Sequence[Task]) -> Mapping[UUID, Unlocks]:
+        """Hold up again all that waits for these tasks; what has changed of what they unlock."""
+        await self._edges.tasks_reopened([task.id for task in tasks])
+        return await self.refresh_unlocks([finish(task.id) for task in tasks])
 
     async def check_dependency(self, task: Task, on: Task) -> None:
         """Raises DependencyCycle, with the cycle spelled out, where it would close one."""
         walk = await self._edges.needs_of([finish(on.id)])
         await self._check(walk.needs, (gate(task.id), finish(on.id)))
+
+    async def cyclic(self, pairs: Sequence[tuple[TaskId, TaskId]]) -> list[tuple[TaskId, TaskId]]:
+        """Those of some dependencies that would close a cycle if they were added in this order."""
+        walk = await self._edges.needs_of([finish(on) for _, on in pairs])
+        needs = [*walk.needs, *needs_of_tasks({task_id for task_id, _ in pairs})]
+        fits = acyclic(needs, [needs_of_dependency(task_id, on) for task_id, on in pairs])
+        return [pair for pair, is_fit in zip(pairs, fits, strict=True) if not is_fit]
 
     async def add_dependency(self, task: Task, on: Task, *, by: Actor) -> None:
         await self._edges.add([(task.id, on.id)], by=by.id, at=task.updated_at)
@@ -201,7 +222,7 @@ class DependencyService:
             updated_at=now(),
         )
 
-        await self._tasks.save(new)
+        await self._tasks.save(new, was=old)
         await self._graph.add_dependency(new, other, by=by)
         self._events.record(
             TaskDependencyAdded(
@@ -230,7 +251,7 @@ class DependencyService:
             updated_at=now(),
         )
 
-        await self._tasks.save(new)
+        await self._tasks.save(new, was=old)
         freed = await self._graph.remove_dependency(new, other.brief())
         self._events.record(
             TaskDependencyRemoved(

@@ -17,6 +17,8 @@ from nexus.features.tasks.errors import (
     TaskNotFinished,
     TaskNotFound,
 )
+from nexus.features.tasks.highlights import Highlight
+from nexus.features.tasks.recurrence import Recurrence
 from nexus.platform.actor import ActorId, ActorKind, WorkspaceId
 
 TaskId = NewType("TaskId", UUID)
@@ -117,6 +119,12 @@ class TaskLink:
     title: str
 
 
+class About(TypedDict):
+    task_id: TaskId
+    project_id: ProjectId
+    key: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Task:
     id: TaskId
@@ -154,6 +162,7 @@ class Task:
     parent: TaskBrief | None = None
     dependencies: tuple[TaskBrief, ...] = ()
     links: tuple[TaskLink, ...] = ()
+    recurrence: Recurrence | None = None
 
     @property
     def key(self) -> str:
@@ -221,6 +230,38 @@ class Task:
     def brief(self) -> TaskBrief:
         return TaskBrief(id=self.id, key=self.key, title=self.title, status=self.status)
 
+    def about(self) -> About:
+        """What every event about a task says."""
+        return About(task_id=self.id, project_id=self.project_id, key=self.key)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TaskSummary:
+    """A task as lists show it: without its long texts. `highlights` say where a search found it."""
+
+    id: TaskId
+    project_key: str
+    number: int
+    key: str
+    title: str
+    status: TaskStatus
+    priority: Priority
+    complexity: int | None
+    due_on: date | None
+    rank: str
+    version: int
+    created_at: datetime
+    updated_at: datetime
+    open_dependencies: int
+    open_subtasks: int
+    unlock_depth: int
+    unlock_count: int
+    labels: tuple[str, ...]
+    assignees: tuple[Assignee, ...]
+    parent: TaskBrief | None
+    dependencies: tuple[TaskBrief, ...]
+    highlights: tuple[Highlight, ...]
+
 
 class TaskFields(TypedDict, total=False):
     """The fields of a task that a person writes, each only where it is given."""
@@ -234,6 +275,7 @@ class TaskFields(TypedDict, total=False):
     due_on: date | None
     repository_id: UUID | None
     custom: Mapping[str, Any]
+    complexity_auto: int | None
 
 
 class TaskEdit(TaskFields, total=False):
@@ -244,6 +286,16 @@ class TaskEdit(TaskFields, total=False):
     assignees: list[ActorId]
     parent: str | None
     archived: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class BulkItem:
+    """One task's changes, if it is still at this version."""
+
+    ref: TaskRef
+    version: int
+    edit: TaskEdit
+    status: TaskStatus | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -262,7 +314,7 @@ class TaskDraft:
 
 @dataclass(frozen=True, kw_only=True)
 class ImportedTask:
-    """A task from elsewhere with its new id; parent and dependencies may be here already."""
+    """A task from elsewhere with its new id. Its parent is here, or comes before it."""
 
     id: TaskId
     project: str
@@ -270,33 +322,29 @@ class ImportedTask:
     status: TaskStatus
     acceptance: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
-    complexity_auto: int | None = None
     parent_id: TaskId | None = None
-    depends_on: tuple[TaskId, ...] = ()
     created_at: datetime | None = None
     updated_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class TaskFilter:
-    """Which tasks; every part that is given must hold. `ready_for` is who would take them."""
+class NewLink:
+    """A relation to make: to another task, or to a page somewhere."""
 
-    statuses: tuple[TaskStatus, ...] = ()
-    priorities: tuple[Priority, ...] = ()
-    projects: tuple[str, ...] = ()
-    labels: tuple[str, ...] = ()
-    repository_id: UUID | None = None
-    assignee: ActorId | None = None
-    is_unassigned: bool = False
-    parent: TaskRef | None = None
-    is_top_level: bool = False
-    ready_for: ActorId | None = None
-    words: tuple[str, ...] = ()
-    is_archived: bool = False
+    task_id: TaskId
+    kind: str
+    other_id: TaskId | None
+    url: str | None
+    title: str = ""
 
 
 class TaskSort(StrEnum):
-    """The orders of a list. `next` is the order in which to take ready tasks."""
+    """The orders of a list. `next` is the order in which to take ready tasks.
+
+    `relevance` is for a search: best first, one page.
+    """
 
     NEWEST = "newest"
     OLDEST = "oldest"
@@ -306,6 +354,7 @@ class TaskSort(StrEnum):
     RANK = "rank"
     KEY = "key"
     NEXT = "next"
+    RELEVANCE = "relevance"
 
 
 _KEY = re.compile(r"^[A-Za-z][A-Za-z0-9]{1,9}-[1-9][0-9]{0,8}$")

@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from nexus.features.tasks.domain import (
     AcceptanceItem,
     Assignee,
+    BulkItem,
     Priority,
     Task,
     TaskBrief,
@@ -16,8 +17,10 @@ from nexus.features.tasks.domain import (
     TaskEdit,
     TaskFields,
     TaskLink,
+    TaskRef,
     TaskStatus,
 )
+from nexus.features.tasks.recurrence import Recurrence, RecurrenceTrigger
 from nexus.platform.actor import ActorId, ActorKind
 from nexus.platform.fields import NO_NUL, Line, Name, ProjectKey, Text
 
@@ -117,6 +120,45 @@ class TaskPatch(Struct, forbid_unknown_fields=True, frozen=True):
         return TaskEdit(**values)
 
 
+class BulkItemIn(TaskPatch, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """The changes of one task, if it is still at this version."""
+
+    task: Ref
+    version: Annotated[int, Meta(ge=1, le=2**31 - 1)]
+    status: TaskStatus | UnsetType = UNSET
+
+    def item(self) -> BulkItem:
+        edit: dict[str, Any] = {**self.edit()}
+        status = edit.pop("status", None)
+        del edit["task"], edit["version"]
+        return BulkItem(
+            ref=TaskRef.in_field(self.task, "items"),
+            version=self.version,
+            edit=TaskEdit(**edit),
+            status=status,
+        )
+
+
+class BulkIn(Struct, forbid_unknown_fields=True, frozen=True):
+    """All of it or nothing."""
+
+    items: Annotated[list[BulkItemIn], Meta(min_length=1, max_length=200)]
+
+
+class TransferIn(Struct, forbid_unknown_fields=True, frozen=True):
+    project: ProjectKey
+
+
+class RecurrenceIn(Struct, forbid_unknown_fields=True, frozen=True):
+    """A rule of RFC 5545 by whole days in UTC.
+
+    `trigger` is what makes the next task: finishing this one, or its day in the calendar.
+    """
+
+    rule: Annotated[str, Meta(max_length=500, pattern=NO_NUL, examples=["FREQ=WEEKLY;BYDAY=MO"])]
+    trigger: RecurrenceTrigger = RecurrenceTrigger.FINISH
+
+
 class StatusIn(Struct, forbid_unknown_fields=True, frozen=True):
     status: TaskStatus
 
@@ -207,59 +249,17 @@ class LinkOut(Struct, frozen=True):
         )
 
 
-class TaskSummaryOut(Struct, frozen=True):
-    """A task as lists show it: without its long texts. `complexity` is the manual one if set."""
+class RecurrenceOut(Struct, frozen=True):
+    """`next_on` is there where the calendar makes the next task."""
 
-    id: UUID
-    key: str
-    project: str
-    title: str
-    status: TaskStatus
-    priority: PriorityWord
-    complexity: int | None
-    labels: list[str]
-    assignees: list[AssigneeOut]
-    parent: TaskBriefOut | None
-    dependencies: list[TaskBriefOut]
-    open_dependencies: int
-    open_subtasks: int
-    unlock_depth: int
-    unlock_count: int
-    due_on: date | None
-    rank: str
-    version: int
-    created_at: datetime
-    updated_at: datetime
+    rule: str
+    trigger: RecurrenceTrigger
+    starts_on: date
+    next_on: date | None
 
     @classmethod
-    def of(cls, task: Task) -> "TaskSummaryOut":
-        return cls(
-            id=task.id,
-            key=task.key,
-            project=task.project_key,
-            title=task.title,
-            status=task.status,
-            priority=task.priority.word,  # pyright: ignore[reportArgumentType]
-            complexity=task.complexity,
-            labels=list(task.labels),
-            assignees=[AssigneeOut.of(one) for one in task.assignees],
-            parent=TaskBriefOut.of(task.parent) if task.parent else None,
-            dependencies=[TaskBriefOut.of(one) for one in task.dependencies],
-            open_dependencies=task.open_dependencies,
-            open_subtasks=task.open_subtasks,
-            unlock_depth=task.unlock_depth,
-            unlock_count=task.unlock_count,
-            due_on=task.due_on,
-            rank=task.rank,
-            version=task.version,
-            created_at=task.created_at,
-            updated_at=task.updated_at,
-        )
-
-
-class TaskPage(Struct, frozen=True):
-    items: list[TaskSummaryOut]
-    next_cursor: str | None
+    def of(cls, one: Recurrence) -> "RecurrenceOut":
+        return cls(rule=one.rule, trigger=one.trigger, starts_on=one.starts_on, next_on=one.next_on)
 
 
 class TaskOut(Struct, frozen=True):
@@ -283,6 +283,7 @@ class TaskOut(Struct, frozen=True):
     parent: TaskBriefOut | None
     dependencies: list[TaskBriefOut]
     links: list[LinkOut]
+    recurrence: RecurrenceOut | None
     is_ready: bool
     open_dependencies: int
     open_subtasks: int
@@ -321,6 +322,7 @@ class TaskOut(Struct, frozen=True):
             parent=TaskBriefOut.of(task.parent) if task.parent else None,
             dependencies=[TaskBriefOut.of(one) for one in task.dependencies],
             links=[LinkOut.of(link) for link in task.links],
+            recurrence=RecurrenceOut.of(task.recurrence) if task.recurrence else None,
             is_ready=task.is_ready_for(viewer),
             open_dependencies=task.open_dependencies,
             open_subtasks=task.open_subtasks,
@@ -338,6 +340,23 @@ class TaskOut(Struct, frozen=True):
             finished_at=task.finished_at,
             archived_at=task.archived_at,
         )
+
+
+class BulkItemOut(Struct, frozen=True):
+    id: UUID
+    key: str
+    version: int
+    status: TaskStatus
+
+    @classmethod
+    def of(cls, task: Task) -> "BulkItemOut":
+        return cls(id=task.id, key=task.key, version=task.version, status=task.status)
+
+
+class BulkOut(Struct, frozen=True):
+    """The tasks in the order in which they were asked for."""
+
+    items: list[BulkItemOut]
 
 
 class DependencyPage(Struct, frozen=True):

@@ -3,9 +3,10 @@
 Its recursive statements are written out: the two databases take different forms of recursion.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -17,6 +18,7 @@ from nexus.features.tasks.graph import Moment, Need, Node, Unlocks
 from nexus.features.tasks.tables import TaskDependencyRow, TaskRow
 from nexus.platform.actor import ActorId
 from nexus.platform.database import Transaction
+from nexus.platform.sets import ids_parameter
 
 # What a moment needs (see graph.py), one branch a kind of edge; {node} is a moment reached so far.
 # {is_open} leaves out the finish of finished tasks: nothing waits for those any more.
@@ -47,30 +49,36 @@ _WAITING = """
 _IS_OPEN = "AND {task}.status NOT IN ('done', 'cancelled')"
 
 
-def _reached(edges: str, dialect: str, *, live: bool) -> str:
-    """All edges that can be walked from the start moments. It ends even where they go in circles.
+_STARTS = {
+    "postgresql": "SELECT unnest(CAST(:kinds AS TEXT[])), unnest(CAST(:ids AS UUID[]))",
+    "sqlite": "SELECT value ->> 0, value ->> 1 FROM json_each(:starts)",
+}
+_START = "SELECT 'F', id FROM tasks WHERE workspace_id = :workspace AND id = :task"
+_FOUND = """
+    SELECT '{walk}' AS walk, r.from_kind, r.from_id, r.kind, r.id, t.status, t.unlock_depth,
+           t.unlock_count, t.key, t.title, t.project_id
+      FROM {walk} r JOIN tasks t ON t.id = r.id
+"""
 
-    The start moments themselves come as edges from nowhere.
+
+def _walked(walk: str, edges: str, dialect: str, *, live: bool) -> str:
+    """A common table of all edges that can be walked from the start moments.
+
+    It ends even where they go in circles. The start moments themselves come as edges from nowhere.
     """
     is_open = _IS_OPEN.format(task="t") if live else ""
     is_open_p = _IS_OPEN.format(task="p") if live else ""
     if dialect == "postgresql":
-        starts = "SELECT unnest(CAST(:kinds AS TEXT[])), unnest(CAST(:ids AS UUID[]))"
         branches = edges.format(
             node="(SELECT r.kind, r.id) n", union="UNION ALL", is_open=is_open, is_open_p=is_open_p
         )
-        step = f"SELECT e.* FROM reached r CROSS JOIN LATERAL ({branches}) e"
+        step = f"SELECT e.* FROM {walk} r CROSS JOIN LATERAL ({branches}) e"
     else:
-        starts = "SELECT value ->> 0, value ->> 1 FROM json_each(:starts)"
-        step = edges.format(node="reached n", union="UNION", is_open=is_open, is_open_p=is_open_p)
-    return f"""
-    WITH RECURSIVE starts (kind, id) AS ({starts}),
-    reached (from_kind, from_id, kind, id) AS (
-        SELECT '', id, kind, id FROM starts UNION {step}
+        step = edges.format(node=f"{walk} n", union="UNION", is_open=is_open, is_open_p=is_open_p)
+    return (
+        f"{walk} (from_kind, from_id, kind, id) AS"
+        f" (SELECT '', id, kind, id FROM starts UNION {step})"
     )
-    SELECT r.from_kind, r.from_id, r.kind, r.id, t.status, t.unlock_depth, t.unlock_count
-      FROM reached r JOIN tasks t ON t.id = r.id
-    """
 
 
 _BELOW = """
@@ -93,21 +101,33 @@ RETURNING tasks.id, tasks.key, tasks.title, tasks.status,
 
 _FINISHED_OR_REOPENED = _BELOW.format(
     heads="SELECT task_id, CAST(:by AS INTEGER) FROM task_dependencies"
-    " WHERE workspace_id = :workspace AND depends_on_id = :task",
+    " WHERE workspace_id = :workspace AND depends_on_id IN ({tasks})",
     parents="UNION ALL SELECT parent_id, 0, CAST(:by AS INTEGER) FROM tasks"
-    " WHERE workspace_id = :workspace AND id = :task AND parent_id IS NOT NULL",
+    " WHERE workspace_id = :workspace AND id IN ({tasks}) AND parent_id IS NOT NULL",
 )
 _WAITS_FOR_MORE = _BELOW.format(
-    heads="SELECT CAST(:task AS {uuid}), CAST(:by AS INTEGER)", parents=""
+    heads="SELECT given.id, CAST(:by AS INTEGER) FROM ({tasks}) AS given", parents=""
 )
+_TASKS = {
+    "postgresql": "SELECT unnest(CAST(:tasks AS UUID[])) AS id",
+    "sqlite": "SELECT value AS id FROM json_each(:tasks)",
+}
+
+
+_ID_COLUMNS: Mapping[str, Any] = {"from_id": Uuid(), "id": Uuid(), "project_id": Uuid()}
 
 
 @dataclass(frozen=True, kw_only=True)
 class GraphTask:
     """What the graph needs to know of a task, and what its columns say it unlocks."""
 
-    is_open: bool
+    brief: TaskBrief
+    project_id: UUID
     unlocks: Unlocks
+
+    @property
+    def is_open(self) -> bool:
+        return not self.brief.status.is_finished
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,17 +183,16 @@ class EdgeRepository:
         )
         return removed.rowcount > 0
 
-    async def task_finished(self, task_id: TaskId) -> list[TaskBrief]:
-        """Let go of all that waited for the task; those that are ready now."""
-        return await self._shift(_FINISHED_OR_REOPENED, task_id, -1)
+    async def tasks_finished(self, task_ids: Collection[TaskId]) -> list[TaskBrief]:
+        """Let go of all that waited for these tasks; those that are ready now."""
+        return await self._shift(_FINISHED_OR_REOPENED, task_ids, -1)
 
-    async def task_reopened(self, task_id: TaskId) -> None:
-        await self._shift(_FINISHED_OR_REOPENED, task_id, +1)
+    async def tasks_reopened(self, task_ids: Collection[TaskId]) -> None:
+        await self._shift(_FINISHED_OR_REOPENED, task_ids, +1)
 
     async def waits_for_more(self, task_id: TaskId, by: int) -> list[TaskBrief]:
         """The task and all below it wait for so many more (or fewer); those ready now."""
-        uuid = "UUID" if self._tx.dialect == "postgresql" else "TEXT"
-        return await self._shift(_WAITS_FOR_MORE.format(uuid=uuid), task_id, by)
+        return await self._shift(_WAITS_FOR_MORE, [task_id], by)
 
     async def count_open_dependencies(self, task_id: TaskId) -> int:
         """What the column says, of a task that may be hidden from the viewer."""
@@ -202,11 +221,33 @@ class EdgeRepository:
             ],
         )
 
-    async def _walk(self, edges: str, starts: Collection[Node], *, live: bool) -> "Walk":
-        statement = text(_reached(edges, self._tx.dialect, live=live)).bindparams(
-            bindparam("workspace", self._tx.workspace_id, type_=Uuid())
+    async def surroundings(self, task_id: TaskId) -> tuple["Walk", "Walk"]:
+        """What a task waits for and what waits for it, in one statement; nothing finished."""
+        dialect = self._tx.dialect
+        needed = _walked("needed", _NEEDS, dialect, live=True)
+        waiting = _walked("waiting", _WAITING, dialect, live=True)
+        found = " UNION ALL ".join(_FOUND.format(walk=walk) for walk in ("needed", "waiting"))
+        statement = text(
+            f"WITH RECURSIVE starts (kind, id) AS ({_START}), {needed}, {waiting} {found}"
+        ).bindparams(
+            bindparam("workspace", self._tx.workspace_id, type_=Uuid()),
+            bindparam("task", task_id, type_=Uuid()),
         )
-        if self._tx.dialect == "postgresql":
+        rows = (await self._tx.execute(statement.columns(**_ID_COLUMNS))).all()
+        back = _walk(row for row in rows if row.walk == "waiting")
+        return (
+            _walk(row for row in rows if row.walk == "needed"),
+            Walk(needs=[(b, a) for a, b in back.needs], tasks=back.tasks),
+        )
+
+    async def _walk(self, edges: str, starts: Collection[Node], *, live: bool) -> "Walk":
+        dialect = self._tx.dialect
+        reached = _walked("reached", edges, dialect, live=live)
+        statement = text(
+            f"WITH RECURSIVE starts (kind, id) AS ({_STARTS[dialect]}), {reached}"
+            f" {_FOUND.format(walk='reached')}"
+        ).bindparams(bindparam("workspace", self._tx.workspace_id, type_=Uuid()))
+        if dialect == "postgresql":
             statement = statement.bindparams(
                 bindparam("kinds", [kind.value for kind, _ in starts], type_=ARRAY(Text())),
                 bindparam("ids", [task_id for _, task_id in starts], type_=ARRAY(Uuid())),
@@ -214,31 +255,34 @@ class EdgeRepository:
         else:
             pairs = [[kind.value, task_id.hex] for kind, task_id in starts]
             statement = statement.bindparams(starts=msgspec.json.encode(pairs).decode())
-        found = await self._tx.execute(statement.columns(from_id=Uuid(), id=Uuid()))
-        needs: list[Need] = []
-        tasks: dict[UUID, GraphTask] = {}
-        for row in found:
-            if row.from_kind:
-                needs.append(((Moment(row.from_kind), row.from_id), (Moment(row.kind), row.id)))
-            tasks[row.id] = GraphTask(
-                is_open=not TaskStatus(row.status).is_finished,
-                unlocks=Unlocks(depth=row.unlock_depth, count=row.unlock_count),
-            )
-        return Walk(needs=needs, tasks=tasks)
+        return _walk(await self._tx.execute(statement.columns(**_ID_COLUMNS)))
 
-    async def _shift(self, sql: str, task_id: TaskId, by: int) -> list[TaskBrief]:
-        statement = (
-            text(sql)
-            .bindparams(
-                bindparam("workspace", self._tx.workspace_id, type_=Uuid()),
-                bindparam("task", task_id, type_=Uuid()),
-                bindparam("by", by, type_=Integer()),
-            )
-            .columns(id=Uuid())
+    async def _shift(self, sql: str, task_ids: Collection[TaskId], by: int) -> list[TaskBrief]:
+        statement = text(sql.format(tasks=_TASKS[self._tx.dialect])).bindparams(
+            bindparam("workspace", self._tx.workspace_id, type_=Uuid()),
+            bindparam("by", by, type_=Integer()),
+            tasks=ids_parameter(task_ids, self._tx),
         )
-        rows = (await self._tx.execute(statement)).all()
+        rows = (await self._tx.execute(statement.columns(id=Uuid()))).all()
         return [
             TaskBrief(id=row.id, key=row.key, title=row.title, status=TaskStatus(row.status))
             for row in sorted(rows, key=lambda row: row.key)
             if row.status == TaskStatus.TODO and not row.open_dependencies and not row.open_subtasks
         ]
+
+
+def _walk(rows: Iterable[Any]) -> Walk:
+    needs: list[Need] = []
+    tasks: dict[UUID, GraphTask] = {}
+    for row in rows:
+        if row.from_kind:
+            needs.append(((Moment(row.from_kind), row.from_id), (Moment(row.kind), row.id)))
+        if row.id not in tasks:
+            tasks[row.id] = GraphTask(
+                brief=TaskBrief(
+                    id=row.id, key=row.key, title=row.title, status=TaskStatus(row.status)
+                ),
+                project_id=row.project_id,
+                unlocks=Unlocks(depth=row.unlock_depth, count=row.unlock_count),
+            )
+    return Walk(needs=needs, tasks=tasks)

@@ -84,3 +84,38 @@ class LinkTarget(Invalid):
 class PositionNeighbour(Invalid):
     code = "task.position_neighbour"
     message = "Name one neighbour, another task of the same project: either 'after' or 'before'."
+
+
+class CustomConditionUnclear(Invalid):
+    code = "task.custom_condition_unclear"
+    message = "'{given}' is no condition. Write 'severity=high', 'points>=3' or just 'sprint'."
+
+
+class RelevanceWithoutSearch(Invalid):
+    code = "task.relevance_without_search"
+    message = "'sort=relevance' is for a search: say what to look for with 'q'."
+
+
+class RuleNotUnderstood(Invalid):
+    code = "task.rule_not_understood"
+    message = "'{rule}' is no rule to repeat a task by: {why}. An example: FREQ=WEEKLY;BYDAY=MO,TH."
+
+
+class TaskFinished(Conflict):
+    code = "task.finished"
+    message = "{key} is {status} and does not come again. Set it to 'todo' first."
+
+
+class StaleTasks(Conflict):
+    code = "task.stale_items"
+    message = "Nothing was changed: {keys} changed since you read them. Read them again."
+
+
+class TaskTwice(Invalid):
+    code = "task.twice"
+    message = "{key} stands there twice. Put all its changes into one item."
+
+
+class TooManySubtasks(Conflict):
+    code = "task.too_many_subtasks"
+    message = "{key} has {count} subtasks; {limit} tasks can move at once. Move parts of it first."

@@ -88,6 +88,50 @@ class TaskLinkRemoved(TaskEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
+class TaskTransferred(TaskEvent):
+    """It went to another project, where it has another key; the old one stays valid."""
+
+    name: ClassVar[str] = "task.transferred"
+
+    from_project_id: UUID
+    from_key: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskRecurrenceSet(TaskEvent):
+    name: ClassVar[str] = "task.recurrence_set"
+
+    rule: str
+    trigger: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskRecurrenceRemoved(TaskEvent):
+    """Somebody ended the series, or its rule did."""
+
+    name: ClassVar[str] = "task.recurrence_removed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskRecurred(TaskEvent):
+    """It is the next one of a series, after another task."""
+
+    name: ClassVar[str] = "task.recurred"
+
+    after_id: UUID
+    after_key: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskComplexityPassedOn(TaskEvent):
+    """An imported score went to the subtasks that had none: `count` of them."""
+
+    name: ClassVar[str] = "task.complexity_passed_on"
+
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class TasksImported(Event):
     """Many tasks came in together: one event for a chunk, with its counts."""
 
@@ -97,7 +141,6 @@ class TasksImported(Event):
     import_id: UUID
     project_id: UUID
     tasks: int
-    dependencies: int
 
 
 @dataclass(frozen=True, kw_only=True)

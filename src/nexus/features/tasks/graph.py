@@ -12,11 +12,16 @@ Two tasks can then wait for each other exactly if the graph of these moments has
 says that no task can depend on its own ancestor or descendant.
 """
 
-from collections import defaultdict, deque
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict, deque
+from collections.abc import Container, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar
 from uuid import UUID
+
+N = TypeVar("N", bound=Hashable)
+
+_BLOCK = 1024  # bits at a time: 128 bytes a node, whatever the number of tasks
 
 
 class Moment(StrEnum):
@@ -81,21 +86,30 @@ def find_cycle(needs: Iterable[Need], added: Need) -> list[UUID] | None:
     return None
 
 
-def acyclic(needs: Iterable[Need], candidates: Sequence[Sequence[Need]]) -> list[bool]:
+def acyclic(
+    needs: Iterable[tuple[N, N]], candidates: Sequence[Sequence[tuple[N, N]]]
+) -> list[bool]:
     """Which of the candidates can be added one after the other without closing a cycle.
 
-    For imports: what is refused is set aside, and the rest goes in.
+    For imports: what is refused is set aside, and the rest goes in. Only candidates within a knot
+    (all of whose nodes lead to each other) can close one, so only those are tried in their order.
     """
-    known = list(needs)
-    following: defaultdict[Node, set[Node]] = defaultdict(set)
-    for one, other in known:
-        following[one].add(other)
+    following: defaultdict[N, list[N]] = defaultdict(list)
+    for one, other in needs:
+        following[one].append(other)
+    alone = {one: list(others) for one, others in following.items()}
+    for candidate in candidates:
+        for one, other in candidate:
+            following[one].append(other)
+    knots = _knots(following)
+
     accepted: list[bool] = []
     for candidate in candidates:
-        fits = not any(_reaches(following, other, one) for one, other in candidate)
+        suspects = [(a, b) for a, b in candidate if a in knots and knots[a] == knots.get(b)]
+        fits = not any(_reaches(alone, other, one, knots) for one, other in suspects)
         if fits:
             for one, other in candidate:
-                following[one].add(other)
+                alone.setdefault(one, []).append(other)
         accepted.append(fits)
     return accepted
 
@@ -107,64 +121,139 @@ def unlocks(
 
     `needs` must hold all that leads to those tasks. Gates count for nothing themselves.
     """
-    waiting: defaultdict[Node, list[Node]] = defaultdict(list)
+    found = reach(needs, {finish(task_id) for task_id in open_ids})
+    nothing = Unlocks(depth=0, count=0)
+    return {task_id: found.get(finish(task_id), nothing) for task_id in task_ids}
+
+
+def reach(needs: Iterable[tuple[N, N]], counted: Container[N]) -> dict[N, Unlocks]:
+    """For each node that others need: how many counted nodes that is, and in how long a chain.
+
+    Linear but for the counting, which takes a block of nodes at a time, a bit for each.
+    """
+    waiting: defaultdict[N, list[N]] = defaultdict(list)
     for one, other in needs:
         waiting[other].append(one)
-    depths: dict[Node, int] = {}
-    return {
-        task_id: Unlocks(
-            depth=_depth(finish(task_id), waiting, open_ids, depths),
-            count=len(_waiting_tasks(task_id, waiting) & open_ids - {task_id}),
+    order = _last_first(waiting)
+    depths: dict[N, int] = {}
+    for node in order:
+        depths[node] = max(
+            (depths[other] + (other in counted) for other in waiting.get(node, ())), default=0
         )
-        for task_id in task_ids
-    }
+    counts: Counter[N] = Counter()
+    for group in _apart(order, waiting):
+        _count_into(counts, group, waiting, counted)
+    return {node: Unlocks(depth=depths[node], count=counts[node]) for node in order}
 
 
-def _waiting_tasks(task_id: UUID, waiting: dict[Node, list[Node]]) -> set[UUID]:
-    seen = {finish(task_id)}
-    stack = [finish(task_id)]
-    while stack:
-        for node in waiting.get(stack.pop(), ()):
-            if node not in seen:
-                seen.add(node)
-                stack.append(node)
-    return {task for _, task in seen}
+def _count_into(
+    counts: Counter[N], order: Sequence[N], waiting: Mapping[N, list[N]], counted: Container[N]
+) -> None:
+    """Add up what each node of a group leads to; `order` has every node after those behind it."""
+    members = [node for node in order if node in counted]
+    for start in range(0, len(members), _BLOCK):
+        bits = {node: 1 << n for n, node in enumerate(members[start : start + _BLOCK])}
+        reached: dict[N, int] = {}
+        for node in order:
+            found = 0
+            for other in waiting.get(node, ()):
+                found |= reached[other] | bits.get(other, 0)
+            reached[node] = found
+            counts[node] += found.bit_count()
 
 
-def _depth(
-    start: Node, waiting: dict[Node, list[Node]], open_ids: set[UUID], known: dict[Node, int]
-) -> int:
-    """The largest number of open tasks that finish one after the other behind `start`."""
-    stack = [start]
-    while stack:
-        node = stack[-1]
-        behind = waiting.get(node, ())
-        missing = [other for other in behind if other not in known]
-        if node in known or not missing:
-            stack.pop()
-            known.setdefault(
-                node,
-                max(
-                    (
-                        known[other] + (other[0] is Moment.FINISH and other[1] in open_ids)
-                        for other in behind
-                    ),
-                    default=0,
-                ),
-            )
-        else:
-            stack.extend(missing)
-    return known[start]
+def _last_first(following: Mapping[N, list[N]]) -> list[N]:
+    """All nodes, each after all that it leads to. There must be no cycle."""
+    order: list[N] = []
+    done: set[N] = set()
+    for start in following:
+        stack = [(start, iter(following[start]))]
+        if start in done:
+            continue
+        done.add(start)
+        while stack:
+            node, rest = stack[-1]
+            for other in rest:
+                if other not in done:
+                    done.add(other)
+                    stack.append((other, iter(following.get(other, ()))))
+                    break
+            else:
+                order.append(node)
+                stack.pop()
+    return order
 
 
-def _reaches(following: dict[Node, set[Node]], start: Node, goal: Node) -> bool:
+def _apart(order: Sequence[N], following: Mapping[N, list[N]]) -> list[list[N]]:
+    """The nodes in groups that have nothing to do with each other, in the order given."""
+    leader: dict[N, N] = {node: node for node in order}
+
+    def lead(node: N) -> N:
+        while leader[node] != node:
+            leader[node] = leader[leader[node]]
+            node = leader[node]
+        return node
+
+    for node in order:
+        for other in following.get(node, ()):
+            leader[lead(other)] = lead(node)
+    groups: defaultdict[N, list[N]] = defaultdict(list)
+    for node in order:
+        groups[lead(node)].append(node)
+    return list(groups.values())
+
+
+def _knots(following: Mapping[N, list[N]]) -> dict[N, int]:
+    """The number of the knot of each node that stands in one (Tarjan's algorithm, no recursion)."""
+    number: dict[N, int] = {}
+    low: dict[N, int] = {}
+    path: list[N] = []
+    on_path: set[N] = set()
+    knots: dict[N, int] = {}
+    for start in list(following):
+        stack = [(start, iter(following[start]))] if start not in number else []
+        while stack:
+            node, rest = stack[-1]
+            if node not in number:
+                number[node] = low[node] = len(number)
+                path.append(node)
+                on_path.add(node)
+            for other in rest:
+                if other not in number:
+                    stack.append((other, iter(following.get(other, ()))))
+                    break
+                if other in on_path:
+                    low[node] = min(low[node], number[other])
+            else:
+                stack.pop()
+                if stack:
+                    low[stack[-1][0]] = min(low[stack[-1][0]], low[node])
+                if low[node] == number[node]:
+                    _close_knot(node, path, on_path, knots)
+    return knots
+
+
+def _close_knot(node: N, path: list[N], on_path: set[N], knots: dict[N, int]) -> None:
+    start = len(path) - 1
+    while path[start] != node:
+        start -= 1
+    members = path[start:]
+    del path[start:]
+    on_path.difference_update(members)
+    if len(members) > 1:
+        name = len(knots)  # grows with every knot, so it is a new one
+        knots.update(dict.fromkeys(members, name))
+
+
+def _reaches(following: Mapping[N, list[N]], start: N, goal: N, knots: Mapping[N, int]) -> bool:
+    """Whether a node leads to another one of its knot; ways out of the knot never come back."""
     seen = {start}
     stack = [start]
     while stack:
         node = stack.pop()
         if node == goal:
             return True
-        fresh = following.get(node, set()) - seen
+        fresh = {n for n in following.get(node, ()) if knots.get(n) == knots[goal]} - seen
         seen |= fresh
         stack.extend(fresh)
     return False

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from uuid import UUID
 
-from nexus.features.tasks.domain import Task, TaskBrief, TaskLink, TaskRef
+from nexus.features.tasks.domain import NewLink, Task, TaskBrief, TaskLink, TaskRef
 from nexus.features.tasks.errors import (
     LinkNotFound,
     LinkTarget,
@@ -16,7 +16,6 @@ from nexus.platform.actor import Actor
 from nexus.platform.clock import now
 from nexus.platform.events import EventLog
 from nexus.platform.fields import tidy
-from nexus.platform.ids import new_id
 
 
 class LinkService:
@@ -33,11 +32,19 @@ class LinkService:
         old = await self._tasks.get(TaskRef.of(ref), lock=True)
         old.check_not_archived()
         other = await self._other(task) if task else None
-        link = TaskLink(id=new_id(), kind=kind, task=other, url=url, title=tidy(title))
-        new = replace(old, links=(*old.links, link), version=old.version + 1, updated_at=now())
+        at = now()
+        made = NewLink(
+            task_id=old.id,
+            kind=kind,
+            other_id=other.id if other else None,
+            url=url,
+            title=tidy(title),
+        )
 
-        await self._tasks.add_link(new, link)
-        await self._tasks.save(new)
+        [link_id] = await self._tasks.parts.add_links([made], at=at)
+        link = TaskLink(id=link_id, kind=kind, task=other, url=url, title=made.title)
+        new = replace(old, links=(*old.links, link), version=old.version + 1, updated_at=at)
+        await self._tasks.save(new, was=old)
         self._events.record(
             TaskLinkAdded(
                 task_id=new.id, project_id=new.project_id, key=new.key, link_id=link.id, kind=kind
@@ -55,8 +62,8 @@ class LinkService:
         kept = tuple(one for one in old.links if one.id != link_id)
         new = replace(old, links=kept, version=old.version + 1, updated_at=now())
 
-        await self._tasks.remove_link(link_id)
-        await self._tasks.save(new)
+        await self._tasks.parts.remove_link(link_id)
+        await self._tasks.save(new, was=old)
         self._events.record(
             TaskLinkRemoved(
                 task_id=new.id,

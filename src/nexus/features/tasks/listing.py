@@ -8,7 +8,10 @@ from uuid import UUID
 from sqlalchemy import Date, and_, exists, func, literal, or_, select, type_coerce
 from sqlalchemy.orm import aliased
 
-from nexus.features.tasks.domain import Task, TaskFilter, TaskSort
+from nexus.features.tasks.customs import custom_condition
+from nexus.features.tasks.domain import TaskSort
+from nexus.features.tasks.search import matching
+from nexus.features.tasks.selection import TaskFilter
 from nexus.features.tasks.tables import LabelRow, TaskAssigneeRow, TaskLabelRow, TaskRow
 from nexus.platform.actor import ActorId, WorkspaceId
 from nexus.platform.database import Transaction
@@ -57,7 +60,7 @@ ORDERS: dict[TaskSort, list[OrderBy]] = {
 }
 
 
-def ordered_values(task: Task, order: Sequence[OrderBy]) -> list[Any]:
+def ordered_values(task: object, order: Sequence[OrderBy]) -> list[Any]:
     values = [getattr(task, by.attribute) for by in order]
     return [_NEVER if value is None else value for value in values]
 
@@ -69,7 +72,11 @@ def shape_of(order: Sequence[OrderBy]) -> Any:
 
 def conditions(which: TaskFilter, tx: Transaction) -> list[Any]:
     """What must hold of a task's row."""
-    return [*_own(which), *_related(which, tx), *_ready(which, tx.workspace_id)]
+    wanted = [*_own(which), *_related(which, tx), *_ready(which, tx.workspace_id)]
+    wanted += [custom_condition(one, tx) for one in which.custom]
+    if which.words:
+        wanted.append(matching(which.words, tx))
+    return wanted
 
 
 def _own(which: TaskFilter) -> list[Any]:
@@ -85,7 +92,18 @@ def _own(which: TaskFilter) -> list[Any]:
         wanted.append(TaskRow.repository_id == which.repository_id)
     if which.is_top_level:
         wanted.append(TaskRow.parent_id.is_(None))
-    return wanted + [TaskRow.words.contains(f" {word}", autoescape=True) for word in which.words]
+    if which.is_waiting is not None:
+        waits = or_(TaskRow.open_dependencies > 0, TaskRow.open_subtasks > 0)
+        wanted.append(waits if which.is_waiting else ~waits)
+    if which.due_from:
+        wanted.append(TaskRow.due_on >= which.due_from)
+    if which.due_until:
+        wanted.append(TaskRow.due_on <= which.due_until)
+    if which.updated_since:
+        wanted.append(TaskRow.updated_at >= which.updated_since)
+    if which.created_by:
+        wanted.append(TaskRow.created_by == which.created_by)
+    return wanted
 
 
 def _related(which: TaskFilter, tx: Transaction) -> list[Any]:

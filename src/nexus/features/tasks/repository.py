@@ -1,49 +1,46 @@
 """Tasks in and out of the database, always within one workspace and for one viewer."""
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Row, Select, delete, insert, or_, select, update
+from sqlalchemy import Row, Select, and_, bindparam, insert, or_, select, update
+from sqlalchemy.orm import aliased
 
 from nexus.features.tasks.belongings import completed
 from nexus.features.tasks.domain import (
     AcceptanceItem,
     Assignee,
-    LabelId,
     Priority,
     Task,
-    TaskFilter,
     TaskId,
-    TaskLink,
     TaskRef,
-    TaskSort,
     TaskStatus,
 )
-from nexus.features.tasks.errors import AssigneeUnknown, TaskNotFound
-from nexus.features.tasks.listing import ORDERS, conditions, ordered_values, shape_of
+from nexus.features.tasks.errors import TaskNotFound
+from nexus.features.tasks.parts import PartRepository
+from nexus.features.tasks.search import SearchIndex
 from nexus.features.tasks.tables import (
     TaskAssigneeRow,
     TaskKeyRow,
-    TaskLabelRow,
-    TaskLinkRow,
     TaskRow,
 )
-from nexus.platform.actor import ActorId, ActorKind
+from nexus.platform.actor import ActorKind
 from nexus.platform.database import Transaction
-from nexus.platform.keyset import rows_after
-from nexus.platform.paging import Page, page_of, read_cursor
 from nexus.platform.rows import ActorRow
-from nexus.platform.tokens import tokenise
-from nexus.platform.visibility import visible
+from nexus.platform.visibility import hidden_keys, visible
 
-_WORDS_KEPT = 20_000
+_DERIVED = {"open_dependencies", "open_subtasks", "unlock_depth", "unlock_count"}
+_SEARCHED = {"key", "title", "description", "details", "test_strategy"}
 
 
 class TaskRepository:
     def __init__(self, tx: Transaction) -> None:
         self._tx = tx
+        self.search = SearchIndex(tx)
+        self.parts = PartRepository(tx)
 
     async def get(self, ref: TaskRef, *, lock: bool = False) -> Task:
         """One task with all that belongs to it, by id, key or former key."""
@@ -59,6 +56,44 @@ class TaskRepository:
         if row is None:
             raise TaskNotFound(id=ref.text)
         return _task(row)
+
+    async def get_assigned(self, ref: TaskRef) -> tuple[Task, set[str]]:
+        """One task with its assignees alone, and the keys of projects that are hidden."""
+        rows = await self._tx.execute(
+            self._tasks()
+            .add_columns(
+                ActorRow.id.label("who_id"),
+                ActorRow.kind.label("who_kind"),
+                ActorRow.name.label("who_name"),
+                ActorRow.handle.label("who_handle"),
+                hidden_keys(self._tx).label("hidden_keys"),
+            )
+            .outerjoin(
+                TaskAssigneeRow,
+                and_(
+                    TaskAssigneeRow.workspace_id == TaskRow.workspace_id,
+                    TaskAssigneeRow.task_id == TaskRow.id,
+                ),
+            )
+            .outerjoin(ActorRow, ActorRow.id == TaskAssigneeRow.actor_id)
+            .where(self._named([ref]))
+            .order_by(ActorRow.handle)
+        )
+        found = rows.all()
+        if not found:
+            raise TaskNotFound(id=ref.text)
+        people = [
+            Assignee(
+                id=row.who_id,
+                kind=ActorKind(row.who_kind),
+                name=row.who_name,
+                handle=row.who_handle,
+            )
+            for row in found
+            if row.who_id
+        ]
+        hidden: set[str] = {key for key in (found[0].hidden_keys or "").split(",") if key}
+        return replace(_task(found[0]), assignees=tuple(people)), hidden
 
     async def get_with_anchor(self, ref: TaskRef, anchor: TaskRef) -> tuple[Task, Task | None]:
         """A task to change, whole, and another one beside it (None if there is none), locked."""
@@ -91,12 +126,27 @@ class TaskRepository:
         found = {ref: by_key.get(ref.key) if ref.key else by_id.get(ref.id) for ref in refs}  # pyright: ignore[reportArgumentType]
         return {ref: task for ref, task in found.items() if task}
 
-    async def list_by_ids(self, task_ids: Collection[TaskId]) -> dict[TaskId, Task]:
-        """Tasks by id, without what belongs to them, locked."""
-        found = await self.find_by_refs(
-            [TaskRef(text=str(task_id), id=task_id) for task_id in task_ids], lock=True
+    async def complete(self, tasks: Iterable[Task]) -> list[Task]:
+        """Tasks with what belongs to them."""
+        return await self._complete(list(tasks))
+
+    async def list_whole(self, task_ids: Collection[TaskId]) -> list[Task]:
+        """Tasks by id with all that belongs to them, as far as the viewer may see them."""
+        found = await self._tx.execute(self._tasks().where(TaskRow.id.in_(task_ids)))
+        return await self._complete([_task(row) for row in found])
+
+    async def set_complexity_below(self, parent: Task) -> int:
+        """Let the subtasks without a score have their parent's; how many they are."""
+        changed = await self._tx.execute(
+            update(TaskRow)
+            .where(
+                TaskRow.workspace_id == self._tx.workspace_id,
+                TaskRow.parent_id == parent.id,
+                TaskRow.complexity_auto.is_(None),
+            )
+            .values(complexity_auto=parent.complexity_auto)
         )
-        return {task.id: task for task in found.values()}
+        return changed.rowcount
 
     async def list_keys(self, task_ids: Collection[UUID]) -> dict[UUID, str]:
         """Keys by id of those tasks that the viewer may see."""
@@ -108,19 +158,6 @@ class TaskRepository:
             )
         )
         return {row.id: row.key for row in found}
-
-    async def list_page(
-        self, which: TaskFilter, sort: TaskSort, cursor: str | None, limit: int
-    ) -> Page[Task]:
-        order = ORDERS[sort]
-        query = self._tasks().where(*conditions(which, self._tx))
-        if cursor:
-            values = read_cursor(sort.value, cursor, shape_of(order))
-            query = query.where(rows_after(order, values))
-        query = query.order_by(*[by.clause for by in order]).limit(limit + 1)
-        tasks = [_task(row) for row in await self._tx.execute(query)]
-        page = page_of(tasks, limit, sort.value, lambda task: ordered_values(task, order))
-        return Page(items=await self._complete(page.items), next_cursor=page.next_cursor)
 
     async def neighbour(self, anchor: Task, *, below: bool) -> str | None:
         """The rank next to a task on its project's board; None at the end."""
@@ -137,79 +174,82 @@ class TaskRepository:
     async def add(self, tasks: Sequence[Task]) -> None:
         """New tasks without their labels and assignees, parents before their subtasks."""
         await self._tx.execute(insert(TaskRow), [_columns(task) for task in tasks])
+        await self.search.add(tasks)
 
-    async def save(self, task: Task) -> None:
-        """The task's own columns; the derived ones belong to EdgeRepository."""
-        values = _columns(task)
-        for derived in ("open_dependencies", "open_subtasks", "unlock_depth", "unlock_count"):
-            del values[derived]
-        await self._tx.execute(
-            update(TaskRow)
-            .where(TaskRow.workspace_id == self._tx.workspace_id, TaskRow.id == task.id)
-            .values(values)
-        )
-
-    async def get_assignees(self, actor_ids: Collection[ActorId]) -> tuple[Assignee, ...]:
-        """Raises AssigneeUnknown for whoever is not in this workspace, or no longer."""
-        if not actor_ids:
-            return ()
-        found = await self._tx.execute(
-            select(ActorRow).where(
-                ActorRow.workspace_id == self._tx.workspace_id,
-                ActorRow.id.in_(actor_ids),
-                ActorRow.removed_at.is_(None),
-            )
-        )
-        known = {
-            row.id: Assignee(id=row.id, kind=ActorKind(row.kind), name=row.name, handle=row.handle)
-            for row in found
+    async def save(self, task: Task, *, was: Task) -> None:
+        """What has changed of the task's own columns; the derived ones belong to EdgeRepository."""
+        old = _columns(was)
+        values = {
+            name: value
+            for name, value in _columns(task).items()
+            if name not in _DERIVED and not _is_same(value, old[name])
         }
-        for actor_id in actor_ids:
-            if actor_id not in known:
-                raise AssigneeUnknown(id=actor_id, field="assignees")
-        return tuple(sorted(known.values(), key=lambda one: one.handle))
+        if values:
+            await self._tx.execute(
+                update(TaskRow)
+                .where(TaskRow.workspace_id == self._tx.workspace_id, TaskRow.id == task.id)
+                .values(values)
+            )
+        if values.keys() & _SEARCHED:
+            await self.search.save([task])
 
-    async def add_assignees(self, pairs: Iterable[tuple[TaskId, ActorId]]) -> None:
-        await self._add_pairs(TaskAssigneeRow, "actor_id", pairs)
+    async def save_many(self, changes: Sequence[tuple[Task, Task]]) -> None:
+        """As `save`, for (new, old) pairs: one statement, however many they are."""
+        columns = [(_columns(new), _columns(old)) for new, old in changes]
+        names = {
+            name
+            for new, old in columns
+            for name in new
+            if name not in _DERIVED and not _is_same(new[name], old[name])
+        }
+        if names:
+            table: Any = TaskRow.__table__
+            await self._tx.execute(
+                update(table)
+                .where(table.c.workspace_id == self._tx.workspace_id, table.c.id == bindparam("of"))
+                .values(
+                    {name: bindparam(f"new_{name}", type_=table.c[name].type) for name in names}
+                ),
+                [{"of": new["id"]} | {f"new_{n}": new[n] for n in names} for new, _ in columns],
+            )
+        if names & _SEARCHED:
+            await self.search.save([new for new, _ in changes])
 
-    async def add_labels(self, pairs: Iterable[tuple[TaskId, LabelId]]) -> None:
-        await self._add_pairs(TaskLabelRow, "label_id", pairs)
-
-    async def clear_assignees(self, task_id: TaskId) -> None:
-        await self._tx.execute(
-            delete(TaskAssigneeRow).where(
-                TaskAssigneeRow.workspace_id == self._tx.workspace_id,
-                TaskAssigneeRow.task_id == task_id,
+    async def list_below(self, task: Task) -> list[Task]:
+        """All subtasks of a task in its own project, their subtasks too, locked, by number."""
+        below = (
+            select(TaskRow.id)
+            .where(TaskRow.workspace_id == self._tx.workspace_id, TaskRow.parent_id == task.id)
+            .cte("below", recursive=True)
+        )
+        children = aliased(TaskRow)
+        below = below.union(
+            select(children.id).where(
+                children.workspace_id == self._tx.workspace_id, children.parent_id == below.c.id
             )
         )
-
-    async def clear_labels(self, task_id: TaskId) -> None:
-        await self._tx.execute(
-            delete(TaskLabelRow).where(
-                TaskLabelRow.workspace_id == self._tx.workspace_id,
-                TaskLabelRow.task_id == task_id,
-            )
+        rows = await self._tx.execute(
+            self._tasks()
+            .where(TaskRow.id.in_(select(below.c.id)), TaskRow.project_id == task.project_id)
+            .order_by(TaskRow.number)
+            .with_for_update(key_share=True)
         )
+        return [_task(row) for row in rows]
 
-    async def add_link(self, task: Task, link: TaskLink) -> None:
+    async def add_former_keys(self, tasks: Sequence[Task]) -> None:
+        """Let the keys that tasks have now lead to them for ever."""
         await self._tx.execute(
-            insert(TaskLinkRow).values(
-                id=link.id,
-                workspace_id=self._tx.workspace_id,
-                task_id=task.id,
-                kind=link.kind,
-                other_id=link.task.id if link.task else None,
-                url=link.url,
-                title=link.title,
-                created_at=task.updated_at,
-            )
-        )
-
-    async def remove_link(self, link_id: UUID) -> None:
-        await self._tx.execute(
-            delete(TaskLinkRow).where(
-                TaskLinkRow.workspace_id == self._tx.workspace_id, TaskLinkRow.id == link_id
-            )
+            insert(TaskKeyRow),
+            [
+                {
+                    "workspace_id": self._tx.workspace_id,
+                    "project_id": task.project_id,
+                    "number": task.number,
+                    "key": task.key,
+                    "task_id": task.id,
+                }
+                for task in tasks
+            ],
         )
 
     def _tasks(self) -> Select[Any]:
@@ -230,19 +270,11 @@ class TaskRepository:
     async def _complete(self, tasks: Sequence[Task]) -> list[Task]:
         return await completed(tasks, self._tx)
 
-    async def _add_pairs(self, table: Any, column: str, pairs: Iterable[tuple[Any, Any]]) -> None:
-        rows = [
-            {"workspace_id": self._tx.workspace_id, "task_id": task_id, column: other_id}
-            for task_id, other_id in pairs
-        ]
-        if rows:
-            await self._tx.execute(insert(table), rows)
 
-
-def _words(task: Task) -> str:
-    """What `q` looks into: every word after a space, so that a word's beginning can be found."""
-    text = f"{task.key} {task.title} {task.description} {task.details}"
-    return "".join(f" {word}" for word in tokenise(text[:_WORDS_KEPT]))
+def _is_same(new: Any, old: Any) -> bool:
+    if isinstance(new, dict):  # Python takes 1 and true for the same
+        return msgspec.json.encode(new) == msgspec.json.encode(old)
+    return new == old
 
 
 def _columns(task: Task) -> dict[str, Any]:
@@ -281,7 +313,6 @@ def _columns(task: Task) -> dict[str, Any]:
         "open_subtasks": task.open_subtasks,
         "unlock_depth": task.unlock_depth,
         "unlock_count": task.unlock_count,
-        "words": _words(task),
     }
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKey, Index, SmallInteger, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from nexus.platform.columns import Base, ExactText, Json, TenantRow, within_workspace
+from nexus.platform.columns import Base, ExactText, Json, Serial, TenantRow, within_workspace
 
 _IS_READY = text("status = 'todo' AND open_dependencies = 0 AND open_subtasks = 0")
 
@@ -77,7 +77,50 @@ class TaskRow(TenantRow, Base):
     open_subtasks: Mapped[int]
     unlock_depth: Mapped[int]
     unlock_count: Mapped[int]
-    words: Mapped[str]
+
+
+class TaskSearchRow(TenantRow, Base):
+    """What a search looks into: tokens, each behind the workspace's mark (see search.py).
+
+    SQLite keeps an FTS5 index `task_words` over the three columns of words, by triggers and
+    `number`; PostgreSQL has `words`, a generated tsvector of them.
+    """
+
+    __tablename__ = "task_search"
+    __table_args__ = (
+        UniqueConstraint("task_id"),
+        within_workspace("task_id", "tasks"),
+    )
+
+    number: Mapped[int] = mapped_column(Serial, primary_key=True, autoincrement=True)
+    task_id: Mapped[UUID]
+    title_words: Mapped[str]
+    body_words: Mapped[str]
+    comment_words: Mapped[str]
+    comment_text: Mapped[str]
+
+
+class TaskRecurrenceRow(TenantRow, Base):
+    """`task_id` is the newest task of the series; `next_on` only where a calendar makes them."""
+
+    __tablename__ = "task_recurrences"
+    __table_args__ = (
+        UniqueConstraint("workspace_id", "id"),
+        UniqueConstraint("task_id"),
+        within_workspace("task_id", "tasks"),
+        within_workspace("created_by", "actors"),
+        Index("ix_task_recurrences_next_on", "next_on"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
+    task_id: Mapped[UUID]
+    rule: Mapped[str]
+    trigger: Mapped[str] = mapped_column(ExactText)
+    starts_on: Mapped[date]
+    next_on: Mapped[date | None]
+    created_by: Mapped[UUID]
+    created_at: Mapped[datetime]
 
 
 class TaskKeyRow(TenantRow, Base):

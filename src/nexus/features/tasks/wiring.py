@@ -1,27 +1,69 @@
 """How the services of tasks are put together."""
 
+from nexus.features.fields.wiring import field_service
 from nexus.features.projects.wiring import project_service
 from nexus.features.repositories.wiring import repository_service
+from nexus.features.tasks.arrivals import GraphIntake, TaskIntake
+from nexus.features.tasks.bulk import BulkService
 from nexus.features.tasks.dependencies import DependencyService, TaskGraph
 from nexus.features.tasks.edges import EdgeRepository
+from nexus.features.tasks.graph_reading import GraphReader
 from nexus.features.tasks.labelling import LabelService
 from nexus.features.tasks.labels import LabelRepository
 from nexus.features.tasks.linking import LinkService
+from nexus.features.tasks.making import FieldRules, TaskMaker
+from nexus.features.tasks.overview import OverviewService
+from nexus.features.tasks.recurrences import RecurrenceRepository
+from nexus.features.tasks.recurring import RecurrenceService, Series
 from nexus.features.tasks.repository import TaskRepository
-from nexus.features.tasks.service import TaskIntake, TaskService
+from nexus.features.tasks.service import TaskService
+from nexus.features.tasks.summaries import SummaryRepository
+from nexus.features.tasks.transferring import TransferService
 from nexus.platform.database import Transaction
 
 
 def task_service(tx: Transaction) -> TaskService:
+    tasks, labels = TaskRepository(tx), LabelRepository(tx)
+    graph = TaskGraph(tasks, EdgeRepository(tx))
+    maker = task_maker(tx)
+    series = Series(RecurrenceRepository(tx), maker, tx.events)
+    return TaskService(tasks, labels, graph, maker, series, tx.events)
+
+
+def task_maker(tx: Transaction) -> TaskMaker:
     tasks = TaskRepository(tx)
-    return TaskService(
+    return TaskMaker(
         tasks,
         LabelRepository(tx),
         TaskGraph(tasks, EdgeRepository(tx)),
         project_service(tx),
-        repository_service(tx),
+        FieldRules(repository_service(tx), field_service(tx)),
         tx.events,
     )
+
+
+def recurrence_service(tx: Transaction) -> RecurrenceService:
+    recurrences = RecurrenceRepository(tx)
+    series = Series(recurrences, task_maker(tx), tx.events)
+    return RecurrenceService(TaskRepository(tx), recurrences, series, tx.events)
+
+
+def overview_service(tx: Transaction) -> OverviewService:
+    return OverviewService(
+        TaskRepository(tx), SummaryRepository(tx), EdgeRepository(tx), project_service(tx)
+    )
+
+
+def bulk_service(tx: Transaction) -> BulkService:
+    tasks, labels = TaskRepository(tx), LabelRepository(tx)
+    graph = TaskGraph(tasks, EdgeRepository(tx))
+    maker = task_maker(tx)
+    series = Series(RecurrenceRepository(tx), maker, tx.events)
+    return BulkService(tasks, labels, graph, maker, series, tx.events)
+
+
+def transfer_service(tx: Transaction) -> TransferService:
+    return TransferService(TaskRepository(tx), project_service(tx), tx.events)
 
 
 def dependency_service(tx: Transaction) -> DependencyService:
@@ -35,15 +77,14 @@ def link_service(tx: Transaction) -> LinkService:
 
 def task_intake(tx: Transaction) -> TaskIntake:
     tasks = TaskRepository(tx)
+    graph = TaskGraph(tasks, EdgeRepository(tx))
+    return TaskIntake(tasks, LabelRepository(tx), graph, project_service(tx), tx.events)
+
+
+def graph_intake(tx: Transaction) -> GraphIntake:
     edges = EdgeRepository(tx)
-    return TaskIntake(
-        tasks,
-        LabelRepository(tx),
-        edges,
-        TaskGraph(tasks, edges),
-        project_service(tx),
-        tx.events,
-    )
+    graph = TaskGraph(TaskRepository(tx), edges)
+    return GraphIntake(edges, GraphReader(tx), graph, dependency_service(tx))
 
 
 def label_service(tx: Transaction) -> LabelService:

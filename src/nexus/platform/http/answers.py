@@ -1,6 +1,7 @@
 """What controllers share: versions in ETags, pages with links, refused query parameters."""
 
 import re
+from datetime import datetime
 from typing import Annotated, Any, Protocol, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
@@ -11,9 +12,11 @@ from litestar.routes import HTTPRoute
 from msgspec import UnsetType
 
 from nexus.platform.actor import Actor, Caller
-from nexus.platform.http.body import BODY_DECODER
+from nexus.platform.errors import Invalid
+from nexus.platform.http.body import BODY_DECODER, Upload
 from nexus.platform.http.guards import actor_of
 from nexus.platform.http.problem import Refusal
+from nexus.platform.instants import in_utc
 
 _TAKES = "query_parameters"
 _ETAG = re.compile(r'^(?:W/)?"?(\d{1,9})"?$')
@@ -84,12 +87,24 @@ def given(value: GivenT | UnsetType) -> GivenT | None:
     return None if isinstance(value, UnsetType) else value
 
 
+def moment_given(moment: datetime | None, name: str) -> datetime | None:
+    """A moment of the query, in UTC. Raises Invalid where it names no offset."""
+    try:
+        return in_utc(moment) if moment else None
+    except ValueError as error:
+        raise Invalid(reason=f"'{name}' cannot be used: {error}", field=name) from error
+
+
 def provide_caller(request: Request[Any, Any, Any]) -> Caller | None:
     return request.scope["state"].get("caller")
 
 
 def provide_actor(request: Request[Any, Any, Any]) -> Actor:
     return actor_of(request.scope["state"].get("caller"))
+
+
+def provide_upload(request: Request[Any, Any, Any]) -> Upload:
+    return request.scope["state"]["upload"]
 
 
 def provide_tx(request: Request[Any, Any, Any]) -> Any:

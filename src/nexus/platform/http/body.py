@@ -1,8 +1,13 @@
 """Reading a request's body, and refusing what no feature should have to see."""
 
+import hashlib
 import json
 import re
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from tempfile import TemporaryFile
+from typing import IO, Any
 
 import msgspec
 from litestar.exceptions import ValidationException
@@ -20,23 +25,51 @@ _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 _BRACKETS = re.compile(rb"[\[\]{}]")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Upload:
+    """A body that went to a temporary file as it came in, so that its size costs no memory."""
+
+    file: IO[bytes]
+    size: int
+    digest: bytes
+
+
 async def read_body(receive: Receive, declared: bytes | None, limit: int) -> bytes:
     """The whole body. Refuses one that says it is larger than `limit` bytes, or turns out to be."""
+    return b"".join([chunk async for chunk in _chunks(receive, declared, limit)])
+
+
+@asynccontextmanager
+async def spooled_body(
+    receive: Receive, declared: bytes | None, limit: int
+) -> AsyncGenerator[Upload]:
+    """The whole body in a file that is gone in the end; refused as by `read_body`."""
+    with TemporaryFile() as file:
+        size = 0
+        digest = hashlib.sha256()
+        async for chunk in _chunks(receive, declared, limit):
+            file.write(chunk)
+            digest.update(chunk)
+            size += len(chunk)
+        file.flush()
+        yield Upload(file=file, size=size, digest=digest.digest())
+
+
+async def _chunks(receive: Receive, declared: bytes | None, limit: int) -> AsyncIterator[bytes]:
     too_large = Refusal(413, f"The body is larger than the {limit} bytes that are taken here.")
     if declared and declared.isdigit() and int(declared) > limit:
         raise too_large
-    chunks: list[bytes] = []
     size = 0
     while True:
         message = await receive()
         if message["type"] != "http.request":
             raise Refusal(400, "The connection closed in the middle of the body.")
-        chunks.append(message["body"])
-        size += len(chunks[-1])
+        size += len(message["body"])
         if size > limit:
             raise too_large
+        yield message["body"]
         if not message.get("more_body"):
-            return b"".join(chunks)
+            return
 
 
 def check_json(body: bytes, content_type: str) -> None:

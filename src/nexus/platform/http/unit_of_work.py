@@ -69,21 +69,37 @@ class UnitOfWork(ASGIMiddleware):
     async def _write(
         self, scope: HTTPScope, receive: Receive, send: Send, next_app: ASGIApp
     ) -> None:
-        options = scope["route_handler"].opt
         headers = dict(scope["headers"])
-        limit = self._max_upload_bytes if options.get("upload") else self._max_body_bytes
-        body = await bodies.read_body(receive, headers.get(b"content-length"), limit)
-        if body and not options.get("upload"):
+        declared = headers.get(b"content-length")
+        if scope["route_handler"].opt.get("upload"):
+            async with bodies.spooled_body(receive, declared, self._max_upload_bytes) as upload:
+                scope["state"]["upload"] = upload
+                await self._attempts(scope, upload.digest, b"", receive, send, next_app)
+            return
+        body = await bodies.read_body(receive, declared, self._max_body_bytes)
+        if body:
             bodies.check_json(body, headers.get(b"content-type", b"").decode("latin-1"))
-            if decoder := options.get(bodies.BODY_DECODER):
+            if decoder := scope["route_handler"].opt.get(bodies.BODY_DECODER):
                 bodies.check_shape(body, decoder)
+        await self._attempts(scope, body, body, receive, send, next_app)
 
+    async def _attempts(
+        self,
+        scope: HTTPScope,
+        seen: bytes,
+        body: bytes,
+        receive: Receive,
+        send: Send,
+        next_app: ASGIApp,
+    ) -> None:
+        """Run the request until it commits. `seen` is what tells its body from another one."""
         answer: list[Message] = []
         for attempt in range(1, ATTEMPTS + 1):
             state = {**scope["state"], CONNECTION_STATE_KEY: _fresh_cache(scope)}
             again: HTTPScope = {**scope, "state": state}
             try:
-                answer = await self._attempt(again, body, receive, next_app)
+                replay = bodies.replayed(body, receive)
+                answer = await self._attempt(again, seen, replay, next_app)
             except Exception as error:
                 if not is_retryable(error) or attempt == ATTEMPTS:
                     raise
@@ -97,10 +113,10 @@ class UnitOfWork(ASGIMiddleware):
             await send(message)
 
     async def _attempt(
-        self, scope: HTTPScope, body: bytes, receive: Receive, next_app: ASGIApp
+        self, scope: HTTPScope, seen: bytes, receive: Receive, next_app: ASGIApp
     ) -> list[Message]:
         workspace_id, viewer = _looker(scope)
-        claim = _claim(scope, body)
+        claim = _claim(scope, seen)
         answer: list[Message] = []
 
         async def keep(message: Message) -> None:
@@ -116,7 +132,7 @@ class UnitOfWork(ASGIMiddleware):
                 scope["state"] |= {"tx": tx, "reading": reading}
                 if claim:
                     tx.on_open.append(claim.take)
-                await next_app(scope, bodies.replayed(body, receive), keep)
+                await next_app(scope, receive, keep)
                 _check_kept(scope, answer)
                 if claim:
                     secret = bool(scope["route_handler"].opt.get("answers_secret"))

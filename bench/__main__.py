@@ -1,0 +1,124 @@
+"""`python -m bench`: seed, measure, report."""
+
+import os
+import sys
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+
+from bench.databases import KINDS, describe_server
+from bench.measuring import (
+    TIMES_LARGER,
+    Compared,
+    Filled,
+    Growth,
+    Memory,
+    Options,
+    compare,
+    filled_database,
+    grow,
+    weigh,
+)
+from bench.plan import OPERATIONS
+from bench.processes import ServerEnded
+from bench.profiling import profile
+from bench.report import compared_sheet, growth_sheet, memory_sheet, page
+from bench.seeding import Advance
+from tools.postgres import URL
+
+
+def main() -> None:
+    given = _arguments()
+    kinds = KINDS if given.database == "both" else (given.database,)
+    if "postgresql" in kinds and URL not in os.environ:
+        sys.exit("No PostgreSQL: run it as 'python -m tools.postgres -- python -m bench'.")
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Bars(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as bars:
+
+        def progress(name: str, length: int) -> Advance:
+            bar = bars.add_task(name, total=length)
+            return lambda steps: bars.advance(bar, steps)
+
+        options = Options(
+            operations=[given.profile] if given.profile else given.only,
+            tasks=given.tasks,
+            seconds=given.seconds,
+            connections=given.connections,
+            progress=progress,
+        )
+        try:
+            if given.profile:
+                _profile(kinds, options)
+            else:
+                _measure(kinds, options, given)
+        except ServerEnded as error:
+            sys.exit(str(error))
+
+
+def _arguments() -> Namespace:
+    parser = ArgumentParser("python -m bench", description=__doc__)
+    parser.add_argument("--tasks", type=int, default=50_000, help="tasks in the database")
+    parser.add_argument("--seconds", type=float, default=5.0, help="per measurement")
+    parser.add_argument("--connections", type=int, default=8, help="that ask at the same time")
+    parser.add_argument("--database", choices=[*KINDS, "both"], default="both")
+    parser.add_argument("--only", type=_operations, default=OPERATIONS, metavar="get,list,...")
+    parser.add_argument(
+        "--scale", action="store_true", help=f"with {TIMES_LARGER} times the tasks as well"
+    )
+    parser.add_argument("--profile", choices=OPERATIONS, help="print where its time goes instead")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="write the report as Markdown")
+    return parser.parse_args()
+
+
+def _operations(text: str) -> list[str]:
+    names = text.split(",")
+    if unknown := set(names) - set(OPERATIONS):
+        raise ValueError(f"unknown: {unknown}")
+    return names
+
+
+def _measure(kinds: tuple[str, ...], options: Options, given: Namespace) -> None:
+    compared: list[Compared] = []
+    memory: list[Memory] = []
+    growth: list[Growth] = []
+    for kind in kinds:
+        with filled_database(kind, options.tasks, options) as filled:
+            if given.scale:
+                growth += _grown(filled, options)
+            compared += compare(filled, options)
+            memory.append(weigh(filled, options))
+    sheets = [compared_sheet(compared), memory_sheet(memory)]
+    if growth:
+        sheets.append(growth_sheet(growth, options.tasks))
+    for sheet in sheets:
+        Console(width=150).print(sheet.table())
+    if given.write:
+        postgresql = describe_server() if URL in os.environ else "not measured"
+        was = given.write.read_text() if given.write.exists() else ""
+        given.write.write_text(page(sheets, postgresql, was))
+
+
+def _grown(small: Filled, options: Options) -> list[Growth]:
+    with filled_database(small.kind, options.tasks * TIMES_LARGER, options) as large:
+        return grow(small, large, options)
+
+
+def _profile(kinds: tuple[str, ...], options: Options) -> None:
+    [operation] = options.operations
+    for kind in kinds:
+        with filled_database(kind, options.tasks, options) as filled:
+            found = profile(
+                filled.database,
+                filled.plan,
+                operation,
+                seconds=options.seconds,
+                connections=options.connections,
+            )
+        print(f"{operation} on {kind}: {found}")
+
+
+if __name__ == "__main__":
+    main()

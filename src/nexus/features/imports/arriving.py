@@ -1,0 +1,309 @@
+"""The first phase of an import: records become tasks, or change those that they became before."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from nexus.features.comments.service import CommentService
+from nexus.features.imports.domain import (
+    Import,
+    ImportRecord,
+    ImportReport,
+    ListReport,
+    Note,
+    Outcome,
+    ParsedTask,
+)
+from nexus.features.imports.merging import Merge, base_of, is_same, merged, partly
+from nexus.features.imports.repository import ImportRepository, SourceRepository
+from nexus.features.tasks.arrivals import TaskIntake
+from nexus.features.tasks.domain import ImportedTask, Task, TaskFields, TaskId, TaskStatus
+from nexus.features.tasks.service import TaskService
+from nexus.platform.actor import Actor
+from nexus.platform.errors import AppError
+from nexus.platform.ids import new_id
+
+NOT_IMPORTED = "This task was not imported from the file that the scores belong to."
+
+
+@dataclass(kw_only=True)
+class Decision:
+    """What is to be done with a record."""
+
+    record: ParsedTask
+    outcome: Outcome
+    task_id: TaskId | None = None
+    key: str | None = None
+    parent_id: TaskId | None = None
+    merge: Merge | None = None
+    base: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    is_base_new: bool = True
+    comments_here: frozenset[str] = frozenset()
+    notes: list[Note] = field(default_factory=list[Note])
+
+
+class RecordWriter:
+    def __init__(
+        self,
+        imports: ImportRepository,
+        sources: SourceRepository,
+        tasks: TaskService,
+        intake: TaskIntake,
+        comments: CommentService,
+    ) -> None:
+        self._imports = imports
+        self._sources = sources
+        self._tasks = tasks
+        self._intake = intake
+        self._comments = comments
+
+    async def write(self, one: Import, records: Sequence[ParsedTask], *, by: Actor) -> Import:
+        """Take in the next records. Of a dry run only what would have come of them is kept."""
+        decisions = await self._decide(one, records)
+        if not one.is_dry_run:
+            merges = [(d, d.merge) for d in decisions if d.merge]
+            if any(merge.status or merge.is_new_parent for _, merge in merges):
+                await self._intake.lock()  # the graph's lock comes before those of tasks
+            await self._add(one, decisions, by)
+            for decision, merge in merges:
+                await self._change(one, decision, merge, by)
+        await self._imports.add_records(
+            one.id,
+            [_reported(d, one.position + n) for n, d in enumerate(decisions, start=1)],
+        )
+        return replace(
+            one,
+            position=one.position + len(records),
+            report=_counted(one.report, one.projects, decisions),
+        )
+
+    async def _decide(self, one: Import, records: Sequence[ParsedTask]) -> list[Decision]:
+        known: dict[tuple[str, str], TaskId] = {}
+        for name in {record.list for record in records}:
+            wanted = {r.id for r in records if r.list == name}
+            wanted |= {r.parent for r in records if r.list == name and r.parent}
+            found = await self._sources.list_ids(one.source, name, wanted)
+            known |= {(name, external_id): task_id for external_id, task_id in found.items()}
+        met = [known[r.list, r.id] for r in records if (r.list, r.id) in known]
+        bases = await self._sources.list_bases(met) if met else {}
+        tasks = await self._tasks.list_by_ids(met) if met else {}
+        decisions: list[Decision] = []
+        for record in records:
+            task_id = known.get((record.list, record.id))
+            if task_id and task_id in tasks:
+                decision = self._merged(one, record, tasks[task_id], bases[task_id], known)
+            else:
+                decision = _new(one, record)
+            decision.parent_id = known.get((record.list, record.parent or ""))
+            if decision.task_id:
+                known[record.list, record.id] = decision.task_id
+            decisions.append(decision)
+        return decisions
+
+    def _merged(
+        self,
+        one: Import,
+        record: ParsedTask,
+        ours: Task,
+        base: Mapping[str, Any],
+        known: Mapping[tuple[str, str], TaskId],
+    ) -> Decision:
+        theirs = partly(base, record) if one.is_partial else base_of(record)
+        if record.is_deleted:
+            theirs = {**base, "status": TaskStatus.CANCELLED.value}
+        elif record.set_aside:
+            return _new(one, record)
+        base_parent = known.get((record.list, base.get("parent") or ""))
+        same = ours.parent_id == base_parent
+        our_parent = base.get("parent") if same else f"here:{ours.parent_id}"
+        merge = merged(base, theirs, ours, our_parent=our_parent)
+        fresh = {**theirs, "depends_on": base.get("depends_on"), "links": base.get("links", [])}
+        notes = [*record.notes]
+        if merge.changed:
+            names = ", ".join(merge.changed)
+            notes.append(Note(code="merged", message=f"Changed there and taken over: {names}."))
+        for name in merge.conflicts:
+            message = f"'{name}' was changed there and here; what stands here was kept."
+            notes.append(Note(code="conflict", message=message))
+        return Decision(
+            record=record,
+            outcome=Outcome.UPDATED if merge.changed else Outcome.UNCHANGED,
+            task_id=ours.id,
+            key=ours.key,
+            merge=merge,
+            base=fresh,
+            is_base_new=not is_same(fresh, base),
+            comments_here=frozenset(base.get("comments") or ()),
+            notes=notes,
+        )
+
+    async def _add(self, one: Import, decisions: Sequence[Decision], by: Actor) -> None:
+        created = [d for d in decisions if d.outcome is Outcome.CREATED]
+        if not created:
+            return
+        arrivals = [_arrival(one, decision) for decision in created]
+        keys = await self._intake.add(arrivals, import_id=one.id, by=by)
+        await self._sources.add([_source_row(one, decision) for decision in created])
+        for decision, arrival in zip(created, arrivals, strict=True):
+            decision.key = keys[arrival.id]
+        await self._comment(created, by)
+
+    async def _change(self, one: Import, decision: Decision, merge: Merge, by: Actor) -> None:
+        ref = str(decision.task_id)
+        edit = merge.edit.copy()
+        if merge.is_new_parent:
+            edit["parent"] = str(decision.parent_id) if decision.parent_id else None
+        try:
+            if edit:
+                await self._tasks.update(ref, edit, version=None, by=by)
+            if merge.status:
+                await self._move(ref, merge.status, by)
+        except AppError as error:
+            decision.outcome = Outcome.UNCHANGED
+            decision.notes.append(Note(code="not_applied", message=str(error)))
+        if one.is_partial and decision.record.complexity and decision.task_id:
+            count = await self._tasks.pass_on_complexity(decision.task_id, by=by)
+            if count:
+                message = f"Its {count} subtasks without a score of their own have it too."
+                decision.notes.append(Note(code="passed_on", message=message))
+        await self._comment([decision], by)
+        original = None if one.is_partial else decision.record.original
+        if decision.task_id and decision.is_base_new:
+            await self._sources.save_base(decision.task_id, one.id, dict(decision.base), original)
+
+    async def _move(self, ref: str, status: TaskStatus, by: Actor) -> None:
+        """To another status; from a finished one by way of todo, which reopens it."""
+        now_in = (await self._tasks.brief(ref)).status
+        if now_in.is_finished and status is not TaskStatus.TODO:
+            await self._tasks.set_status(ref, TaskStatus.TODO, version=None, by=by)
+        await self._tasks.set_status(ref, status, version=None, by=by)
+
+    async def _comment(self, decisions: Sequence[Decision], by: Actor) -> None:
+        said = [
+            (decision.task_id, f"*{comment.author}* wrote:\n\n{comment.text}", comment.created_at)
+            for decision in decisions
+            for comment in decision.record.comments
+            if decision.task_id and comment.id not in decision.comments_here
+        ]
+        if said:
+            await self._comments.take_in(said, by=by)
+
+
+def _new(one: Import, record: ParsedTask) -> Decision:
+    notes = [*record.notes]
+    why = record.set_aside or (NOT_IMPORTED if one.is_partial else None)
+    if why is None:
+        return Decision(
+            record=record, outcome=Outcome.CREATED, task_id=TaskId(new_id()), notes=notes
+        )
+    if not notes:
+        notes.append(Note(code="set_aside", message=why))
+    return Decision(record=record, outcome=Outcome.SET_ASIDE, notes=notes)
+
+
+def _arrival(one: Import, decision: Decision) -> ImportedTask:
+    record = decision.record
+    label = _label_of(one, record.list)
+    return ImportedTask(
+        id=TaskId(decision.task_id or new_id()),
+        project=one.projects[record.list],
+        fields=TaskFields(
+            title=record.title,
+            description=record.description,
+            details=record.details,
+            test_strategy=record.test_strategy,
+            priority=record.priority,
+            due_on=record.due_on,
+            custom=record.custom,
+            complexity_auto=record.complexity,
+        ),
+        status=record.status,
+        acceptance=record.acceptance,
+        labels=(*record.labels, label) if label else record.labels,
+        parent_id=decision.parent_id,
+        created_at=record.created_at,
+        updated_at=record.updated_at,
+        started_at=record.started_at,
+        finished_at=record.finished_at,
+    )
+
+
+def _label_of(one: Import, name: str) -> str | None:
+    """Several lists in one project are told apart by a label."""
+    if one.project is None or len(one.projects) == 1:
+        return None
+    return " ".join(name.split())[:100] or None
+
+
+def _source_row(one: Import, decision: Decision) -> dict[str, Any]:
+    """The base of a new task has no dependencies and links yet: they come in the next phase."""
+    record = decision.record
+    return {
+        "task_id": decision.task_id,
+        "import_id": one.id,
+        "source": one.source,
+        "list": record.list,
+        "external_id": record.id,
+        "project": one.projects[record.list],
+        "original": record.original,
+        "imported": {**base_of(record), "depends_on": [], "links": []},
+    }
+
+
+def _reported(decision: Decision, position: int) -> ImportRecord:
+    return ImportRecord(
+        position=position,
+        list=decision.record.list,
+        external_id=decision.record.id,
+        outcome=decision.outcome,
+        task_id=decision.task_id,
+        key=decision.key,
+        notes=decision.notes,
+        original=decision.record.original if decision.outcome is Outcome.SET_ASIDE else None,
+    )
+
+
+def _counted(
+    report: ImportReport, projects: Mapping[str, str], decisions: Sequence[Decision]
+) -> ImportReport:
+    outcomes = Counter(decision.outcome for decision in decisions)
+    notes = Counter(report.notes)
+    mapped = Counter(report.mapped)
+    lists = {one.name: one for one in report.lists}
+    for decision in decisions:
+        record = decision.record
+        notes.update(note.code for note in decision.notes)
+        if decision.outcome is Outcome.SET_ASIDE or record.list not in projects:
+            continue
+        mapped.update(_mappings(record))
+        counted = lists.get(record.list) or ListReport(
+            name=record.list, project=projects[record.list]
+        )
+        if record.parent:
+            lists[record.list] = replace(counted, subtasks=counted.subtasks + 1)
+        else:
+            lists[record.list] = replace(counted, tasks=counted.tasks + 1)
+    return replace(
+        report,
+        lists=list(lists.values()),
+        created=report.created + outcomes[Outcome.CREATED],
+        updated=report.updated + outcomes[Outcome.UPDATED],
+        unchanged=report.unchanged + outcomes[Outcome.UNCHANGED],
+        set_aside=report.set_aside + outcomes[Outcome.SET_ASIDE],
+        notes=dict(notes),
+        mapped=dict(mapped),
+    )
+
+
+def _mappings(record: ParsedTask) -> list[str]:
+    ours = {
+        "status": record.status.value,
+        "priority": record.priority.word,
+        "type": f"label {record.given.get('type')}",
+    }
+    return [
+        f"{name}: {word} -> {ours[name]}"
+        for name, word in record.given.items()
+        if name in ours and word != ours[name]
+    ]

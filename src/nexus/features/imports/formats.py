@@ -1,0 +1,17 @@
+"""Telling what kind of backlog a file holds: pure."""
+
+from typing_extensions import Buffer
+
+from nexus.features.imports.complexity import ComplexityReport, is_complexity_report
+from nexus.features.imports.domain import Backlog
+from nexus.features.imports.errors import FileNotUnderstood
+from nexus.features.imports.taskmaster import TaskMasterFile
+
+
+def understand(data: Buffer, *, file_name: str, mapping: str | None) -> Backlog:
+    """The backlog in a file, which was read to its end. Raises FileNotUnderstood."""
+    if not bytes(memoryview(data)[:4096]).strip(b"\xef\xbb\xbf \t\r\n"):
+        raise FileNotUnderstood(why="it is empty.")
+    if is_complexity_report(data):
+        return ComplexityReport(data, file_name)
+    return TaskMasterFile(data)

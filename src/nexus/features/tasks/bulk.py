@@ -1,0 +1,183 @@
+"""Changing many tasks in one call, all or nothing."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from nexus.features.tasks.dependencies import TaskGraph
+from nexus.features.tasks.domain import (
+    Assignee,
+    BulkItem,
+    Task,
+    TaskBrief,
+    TaskEdit,
+    TaskStatus,
+)
+from nexus.features.tasks.editing import changes_of, edited_items, fields_of
+from nexus.features.tasks.errors import ReferenceUnknown, StaleTasks, TaskTwice
+from nexus.features.tasks.events import TaskStatusChanged, TaskUpdated
+from nexus.features.tasks.labels import Label, LabelRepository
+from nexus.features.tasks.making import TaskMaker
+from nexus.features.tasks.recurring import Series
+from nexus.features.tasks.repository import TaskRepository
+from nexus.platform.actor import Actor, ActorId
+from nexus.platform.clock import now
+from nexus.platform.events import EventLog, changes_between
+from nexus.platform.fields import folded
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Change:
+    old: Task
+    edited: Task
+    new: Task
+
+
+class BulkService:
+    def __init__(
+        self,
+        tasks: TaskRepository,
+        labels: LabelRepository,
+        graph: TaskGraph,
+        maker: TaskMaker,
+        series: Series,
+        events: EventLog,
+    ) -> None:
+        self._tasks = tasks
+        self._labels = labels
+        self._graph = graph
+        self._maker = maker
+        self._series = series
+        self._events = events
+
+    async def update_many(self, items: Sequence[BulkItem], *, by: Actor) -> list[Task]:
+        """Change all of them, or raise what is wrong with one; the tasks in the order given.
+
+        Raises StaleTasks, which names all that are at another version. Statements do not grow with
+        the number of tasks, but for new parents and values of custom fields.
+        """
+        if any(item.status or "parent" in item.edit for item in items):
+            await self._graph.lock()
+        olds = await self._load(items)
+        changes = await self._decide(items, olds)
+        changed = [one for one in changes if one.new.version != one.old.version]
+        if not changed:
+            return [one.new for one in changes]
+
+        await self._tasks.save_many([(one.new, one.old) for one in changed])
+        await self._save_labels(changed)
+        await self._save_assignees(changed)
+        for one in changed:
+            if one.new.parent_id != one.old.parent_id:
+                await self._graph.parent_changed(one.old, one.edited)
+        freed = await self._pass_on_statuses(changed, by)
+        self._record(changed, freed, by)
+        return [one.new for one in changes]
+
+    async def _load(self, items: Sequence[BulkItem]) -> list[Task]:
+        found = await self._tasks.find_by_refs([item.ref for item in items], lock=True)
+        for item in items:
+            if item.ref not in found:
+                raise ReferenceUnknown(id=item.ref.text, field="items")
+        whole = {task.id: task for task in await self._tasks.complete(found.values())}
+        olds = [whole[found[item.ref].id] for item in items]
+        if len(whole) < len(items):
+            keys = [task.key for task in olds]
+            raise TaskTwice(key=next(key for key in keys if keys.count(key) > 1), field="items")
+        stale = [
+            {"key": old.key, "current": old.version, "given": item.version}
+            for item, old in zip(items, olds, strict=True)
+            if item.version != old.version
+        ]
+        if stale:
+            keys = ", ".join(str(one["key"]) for one in stale)
+            raise StaleTasks(keys=keys, items=stale)
+        return olds
+
+    async def _decide(self, items: Sequence[BulkItem], olds: Sequence[Task]) -> list[_Change]:
+        wanted = {one for item in items for one in item.edit.get("assignees", ())}
+        people = {one.id: one for one in await self._tasks.parts.get_assignees(wanted)}
+        names = {name for item in items for name in item.edit.get("labels", ())}
+        labels = await self._labels.ensure(names)
+        changes: list[_Change] = []
+        for item, old in zip(items, olds, strict=True):
+            edited = await self._edited(old, item.edit, people, labels)
+            new = edited.moved_to(item.status, at=now()) if item.status else edited
+            if changes_of(old, new) or new.status is not old.status:
+                new = replace(new, version=old.version + 1, updated_at=now())
+            changes.append(_Change(old=old, edited=edited, new=new))
+        return changes
+
+    async def _edited(
+        self,
+        old: Task,
+        edit: TaskEdit,
+        people: Mapping[ActorId, Assignee],
+        labels: Mapping[str, Label],
+    ) -> Task:
+        if edit and edit.get("archived") is not False:
+            old.check_not_archived()
+        new = replace(old, **await self._maker.checked(fields_of(edit), old.project_id, old.custom))
+        if "archived" in edit:
+            new = new.archived(at=now()) if edit["archived"] else replace(new, archived_at=None)
+        if "acceptance" in edit:
+            new = replace(new, acceptance=edited_items(old, edit["acceptance"]))
+        if "assignees" in edit:
+            chosen = {people[one].id: people[one] for one in edit["assignees"]}
+            by_handle = sorted(chosen.values(), key=lambda one: one.handle)
+            new = replace(new, assignees=tuple(by_handle))
+        if "labels" in edit:
+            known = {labels[folded(name)].name for name in edit["labels"]}
+            new = replace(new, labels=tuple(sorted(known, key=str.casefold)))
+        if "parent" in edit:
+            new = await self._graph.with_parent(new, edit["parent"])
+        return new
+
+    async def _save_labels(self, changed: Sequence[_Change]) -> None:
+        relabelled = [one.new for one in changed if one.new.labels != one.old.labels]
+        if relabelled:
+            known = await self._labels.ensure({name for task in relabelled for name in task.labels})
+            await self._tasks.parts.clear_labels([task.id for task in relabelled])
+            await self._tasks.parts.add_labels(
+                (task.id, known[folded(name)].id) for task in relabelled for name in task.labels
+            )
+
+    async def _save_assignees(self, changed: Sequence[_Change]) -> None:
+        reassigned = [one.new for one in changed if one.new.assignees != one.old.assignees]
+        if reassigned:
+            await self._tasks.parts.clear_assignees([task.id for task in reassigned])
+            await self._tasks.parts.add_assignees(
+                (task.id, one.id) for task in reassigned for one in task.assignees
+            )
+
+    async def _pass_on_statuses(self, changed: Sequence[_Change], by: Actor) -> list[TaskBrief]:
+        """Free and hold up what waits for them; what is ready once all of it is done."""
+        reopened = [one.new for one in changed if one.old.is_finished and not one.new.is_finished]
+        finished = [one.new for one in changed if one.new.is_finished and not one.old.is_finished]
+        if reopened:
+            await self._graph.reopened(reopened)
+        freed = await self._graph.finished(finished) if finished else []
+        for task in finished:
+            await self._series.finished(task, by=by)
+        return freed
+
+    def _record(self, changed: Sequence[_Change], freed: Sequence[TaskBrief], by: Actor) -> None:
+        """One event for the fields and one for the status of each task.
+
+        What became ready stands in the last finish: that one has let it go.
+        """
+        finishes = [one for one in changed if one.new.is_finished and not one.old.is_finished]
+        for one in changed:
+            fields = changes_of(one.old, one.new)
+            if fields:
+                self._events.record(TaskUpdated(**one.new.about(), changes=fields), by=by)
+            if one.new.status is not one.old.status:
+                is_last = bool(finishes) and one is finishes[-1]
+                self._events.record(
+                    TaskStatusChanged(
+                        **one.new.about(),
+                        changes=changes_between(one.old, one.new, "status"),
+                        became_ready=[task.key for task in freed] if is_last else [],
+                        by_cancelling=one.new.status is TaskStatus.CANCELLED,
+                    ),
+                    by=by,
+                )

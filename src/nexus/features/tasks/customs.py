@@ -1,0 +1,68 @@
+"""Conditions on values in `custom`, as SQL that both databases read alike."""
+
+from typing import Any
+
+from sqlalchemy import Float, Text, and_, case, cast, func, literal, or_
+
+from nexus.features.tasks.selection import Comparison, CustomCondition
+from nexus.features.tasks.tables import TaskRow
+from nexus.platform.columns import ExactText
+from nexus.platform.database import Transaction
+
+
+def custom_condition(which: CustomCondition, tx: Transaction) -> Any:
+    """Values of another type than the one asked for do not match; null counts as not there."""
+    kind, value = _typed(which.key, tx)
+    is_there = func.coalesce(kind, "null") != "null"
+    if which.comparison is None:
+        return is_there
+    number = _number(which.value)
+    matches = and_(kind == "text", _compare(cast(value, ExactText), which.comparison, which.value))
+    if number is not None:
+        # CASE, because a database may evaluate the cast before it looks at the type.
+        as_number = case((kind == "number", cast(value, Float)), else_=None)
+        matches = or_(matches, _compare(as_number, which.comparison, number))
+    if which.value.lower() in {"true", "false"}:
+        is_true = _compare(cast(value, Text), which.comparison, which.value.lower())
+        matches = or_(matches, and_(kind == "boolean", is_true))
+    if which.comparison is Comparison.UNEQUAL:
+        equal = CustomCondition(key=which.key, comparison=Comparison.EQUAL, value=which.value)
+        return and_(is_there, ~func.coalesce(custom_condition(equal, tx), literal(value=False)))
+    return matches
+
+
+def _typed(key: str, tx: Transaction) -> tuple[Any, Any]:
+    """The type of a value (text, number, boolean, null, array, object) and the value as text."""
+    if tx.dialect == "postgresql":
+        kind = func.jsonb_typeof(TaskRow.custom[key])
+        return case((kind == "string", "text"), else_=kind), TaskRow.custom[key].astext
+    path = '$."{}"'.format(key.replace('"', ""))
+    kind = func.json_type(TaskRow.custom, path)
+    value = func.json_extract(TaskRow.custom, path)
+    named = case(
+        (kind.in_(["integer", "real"]), "number"),
+        (kind.in_(["true", "false"]), "boolean"),
+        else_=kind,
+    )
+    return named, case((kind.in_(["true", "false"]), kind), else_=value)
+
+
+def _compare(value: Any, comparison: Comparison, given: Any) -> Any:
+    match comparison:
+        case Comparison.EQUAL | Comparison.UNEQUAL:
+            return value == given
+        case Comparison.BELOW:
+            return value < given
+        case Comparison.AT_MOST:
+            return value <= given
+        case Comparison.ABOVE:
+            return value > given
+        case Comparison.AT_LEAST:
+            return value >= given
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None

@@ -1,0 +1,154 @@
+"""What a search looks into, and how the two databases are asked.
+
+One row a task holds its words; every token stands behind a mark of its workspace, so that a search
+never walks through the words of other tenants. SQLite searches an FTS5 index over the row,
+PostgreSQL a tsvector in it. Neither ever sees raw text, about which they would disagree.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import bindparam, case, func, insert, literal, select, text, type_coerce, update
+from sqlalchemy.dialects.postgresql import TSVECTOR
+
+from nexus.features.tasks.domain import Task, TaskId
+from nexus.features.tasks.tables import TaskRow, TaskSearchRow
+from nexus.platform.database import Transaction
+from nexus.platform.tokens import tokenise
+
+MAX_WORDS = 400_000
+"""Characters of words kept per kind of text; a tsvector takes one megabyte in all."""
+
+MAX_COMMENT_TEXT = 100_000
+_SEPARATOR = "\n\n"
+
+
+class SearchIndex:
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+
+    async def add(self, tasks: Sequence[Task]) -> None:
+        await self._tx.execute(
+            insert(TaskSearchRow),
+            [
+                {
+                    "workspace_id": task.workspace_id,
+                    "task_id": task.id,
+                    **_own_words(task),
+                    "comment_words": "",
+                    "comment_text": "",
+                }
+                for task in tasks
+            ],
+        )
+
+    async def save(self, tasks: Sequence[Task]) -> None:
+        """Bring the words of tasks in line with their key and texts."""
+        table: Any = TaskSearchRow.__table__
+        await self._tx.execute(
+            update(table)
+            .where(
+                table.c.workspace_id == self._tx.workspace_id, table.c.task_id == bindparam("of")
+            )
+            .values(title_words=bindparam("title"), body_words=bindparam("body")),
+            [
+                {"of": task.id, "title": words["title_words"], "body": words["body_words"]}
+                for task, words in ((task, _own_words(task)) for task in tasks)
+            ],
+        )
+
+    async def comment_added(self, task_id: TaskId, body: str) -> None:
+        """Only adds to what is there: a task with many comments costs no more than one."""
+        columns = TaskSearchRow.__table__.c
+        words = _words(self._tx.workspace_id, body)
+        added = columns.comment_words + f" {words}"
+        spoken = columns.comment_text + f"{_SEPARATOR}{body}"
+        await self._update(
+            task_id,
+            {
+                "comment_words": func.substr(added, 1, MAX_WORDS),
+                "comment_text": func.substr(spoken, 1, MAX_COMMENT_TEXT),
+            },
+        )
+
+    async def comments_changed(self, task_id: TaskId, bodies: Iterable[str]) -> None:
+        """All comments of a task anew, after one was edited or removed."""
+        spoken = _SEPARATOR.join(bodies)
+        await self._update(
+            task_id,
+            {
+                "comment_words": _words(self._tx.workspace_id, spoken),
+                "comment_text": spoken[:MAX_COMMENT_TEXT],
+            },
+        )
+
+    async def _update(self, task_id: TaskId, values: dict[str, Any]) -> None:
+        await self._tx.execute(
+            update(TaskSearchRow)
+            .where(
+                TaskSearchRow.workspace_id == self._tx.workspace_id,
+                TaskSearchRow.task_id == task_id,
+            )
+            .values(values)
+        )
+
+
+def matching(words: Collection[str], tx: Transaction) -> Any:
+    """True of the tasks in which each of the words begins a word."""
+    found = select(TaskSearchRow.task_id).where(TaskSearchRow.workspace_id == tx.workspace_id)
+    marked = [f"{_mark(tx.workspace_id)}{word}" for word in dict.fromkeys(words)]
+    if tx.dialect == "postgresql":
+        query = " & ".join(f"{word}:*" for word in marked)
+        tsvector = type_coerce(text("task_search.words"), TSVECTOR)
+        asked = text("CAST(:search_query AS tsquery)").bindparams(search_query=query)
+        found = found.where(tsvector.bool_op("@@")(asked))
+    else:
+        query = " ".join(f'"{word}"*' for word in marked)
+        rows = text("SELECT rowid FROM task_words WHERE task_words MATCH :search_query")
+        numbers = rows.bindparams(search_query=query).columns(rowid=TaskSearchRow.number.type)
+        found = found.where(TaskSearchRow.number.in_(select(numbers.subquery().c.rowid)))
+    return TaskRow.id.in_(found)
+
+
+def relevance(words: Collection[str], tx: Transaction) -> Any:
+    """A number that is higher the better title and key fit: whole words before beginnings.
+
+    Counted in SQL that both databases read alike; their own rankings differ.
+    """
+    titles = (
+        select(literal(" ") + TaskSearchRow.title_words + literal(" "))
+        .where(TaskSearchRow.workspace_id == tx.workspace_id, TaskSearchRow.task_id == TaskRow.id)
+        .scalar_subquery()
+    )
+    mark = _mark(tx.workspace_id)
+    scores = [
+        case(
+            (titles.contains(f" {mark}{word} ", autoescape=True), 2),
+            (titles.contains(f" {mark}{word}", autoescape=True), 1),
+            else_=0,
+        )
+        for word in dict.fromkeys(words)
+    ]
+    is_key = case((TaskRow.key == "-".join(words).upper(), 100), else_=0)
+    return sum(scores, is_key)
+
+
+def _own_words(task: Task) -> dict[str, str]:
+    return {
+        "title_words": _words(task.workspace_id, f"{task.key} {task.title}"),
+        "body_words": _words(
+            task.workspace_id, f"{task.description} {task.details} {task.test_strategy}"
+        ),
+    }
+
+
+def _words(workspace_id: UUID, prose: str) -> str:
+    mark = _mark(workspace_id)
+    words = " ".join(f"{mark}{word}" for word in dict.fromkeys(tokenise(prose)))
+    return words[:MAX_WORDS]
+
+
+def _mark(workspace_id: UUID) -> str:
+    """Six random digits of the id. Two workspaces may share them: rows say whose they are."""
+    return workspace_id.hex[-6:]

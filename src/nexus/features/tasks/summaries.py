@@ -1,0 +1,193 @@
+"""Lists of tasks as their readers see them, page by page: two statements each."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row, func, select
+
+from nexus.features.tasks.belongings import Belongings, belongings_of
+from nexus.features.tasks.domain import Priority, TaskId, TaskSort, TaskStatus, TaskSummary
+from nexus.features.tasks.errors import RelevanceWithoutSearch
+from nexus.features.tasks.highlights import highlights
+from nexus.features.tasks.listing import ORDERS, conditions, ordered_values, shape_of
+from nexus.features.tasks.project_graph import GraphEdge, GraphNode
+from nexus.features.tasks.search import relevance
+from nexus.features.tasks.selection import TaskFilter
+from nexus.features.tasks.tables import TaskDependencyRow, TaskRow, TaskSearchRow
+from nexus.features.tasks.waiting import Because
+from nexus.platform.database import Transaction
+from nexus.platform.keyset import rows_after
+from nexus.platform.paging import CursorNotUnderstood, Page, page_of, read_cursor
+from nexus.platform.sets import any_of
+from nexus.platform.visibility import visible
+
+_COLUMNS = [
+    TaskRow.id,
+    TaskRow.project_key,
+    TaskRow.number,
+    TaskRow.key,
+    TaskRow.title,
+    TaskRow.status,
+    TaskRow.priority,
+    TaskRow.complexity_auto,
+    TaskRow.complexity_manual,
+    TaskRow.due_on,
+    TaskRow.rank,
+    TaskRow.version,
+    TaskRow.created_at,
+    TaskRow.updated_at,
+    TaskRow.open_dependencies,
+    TaskRow.open_subtasks,
+    TaskRow.unlock_depth,
+    TaskRow.unlock_count,
+]
+_TEXT_LOOKED_THROUGH = 20_000
+_TEXTS = [
+    func.substr(TaskRow.description, 1, _TEXT_LOOKED_THROUGH).label("description"),
+    func.substr(TaskRow.details, 1, _TEXT_LOOKED_THROUGH).label("details"),
+    func.substr(TaskRow.test_strategy, 1, _TEXT_LOOKED_THROUGH).label("test_strategy"),
+    func.substr(TaskSearchRow.comment_text, 1, _TEXT_LOOKED_THROUGH).label("comments"),
+]
+_FINISHED = [status.value for status in TaskStatus if status.is_finished]
+_FIELDS = ("key", "title", "description", "details", "test_strategy", "comments")
+
+
+class SummaryRepository:
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+
+    async def list_page(
+        self, which: TaskFilter, sort: TaskSort, cursor: str | None, limit: int
+    ) -> Page[TaskSummary]:
+        """Raises RelevanceWithoutSearch, CursorNotUnderstood."""
+        if sort is TaskSort.RELEVANCE:
+            return await self._best(which, cursor, limit)
+        order = ORDERS[sort]
+        query = self._query(which)
+        if cursor:
+            query = query.where(rows_after(order, read_cursor(sort.value, cursor, shape_of(order))))
+        query = query.order_by(*[by.clause for by in order]).limit(limit + 1)
+        rows = (await self._tx.execute(query)).all()
+        summaries = await self._summaries(rows[:limit], which)
+        # One row more than the page holds says that there is a next one.
+        more = [*summaries, *summaries[-1:]] if len(rows) > limit else summaries
+        return page_of(more, limit, sort.value, lambda task: ordered_values(task, order))
+
+    async def _best(self, which: TaskFilter, cursor: str | None, limit: int) -> Page[TaskSummary]:
+        if not which.words:
+            raise RelevanceWithoutSearch(field="sort")
+        if cursor:
+            raise CursorNotUnderstood
+        best = relevance(which.words, self._tx).desc()
+        query = self._query(which).order_by(best, TaskRow.updated_at.desc(), TaskRow.id.desc())
+        rows = (await self._tx.execute(query.limit(limit))).all()
+        return Page(items=await self._summaries(rows, which), next_cursor=None)
+
+    async def list_nodes(
+        self, project_key: str, *, finished: bool, limit: int
+    ) -> tuple[list[GraphNode], int]:
+        """The tasks of a project's graph by their numbers, and how many there would be."""
+        query = select(*_COLUMNS, TaskRow.parent_id, func.count().over().label("in_all")).where(
+            TaskRow.workspace_id == self._tx.workspace_id,
+            TaskRow.project_key == project_key,
+            TaskRow.archived_at.is_(None),
+            visible(TaskRow.project_id, self._tx),
+        )
+        if not finished:
+            query = query.where(TaskRow.status.not_in(_FINISHED))
+        chosen = query.order_by(TaskRow.priority, TaskRow.number).limit(limit)
+        rows = (await self._tx.execute(chosen)).all()
+        nodes = [_node(row, is_outside=False) for row in sorted(rows, key=lambda row: row.number)]
+        return nodes, rows[0].in_all if rows else 0
+
+    async def list_edges(
+        self, nodes: Sequence[GraphNode], *, finished: bool
+    ) -> tuple[list[GraphEdge], list[GraphNode]]:
+        """What these tasks wait for, and the tasks of other projects that they wait for."""
+        known = {node.id for node in nodes}
+        query = (
+            select(
+                *_COLUMNS,
+                TaskRow.parent_id,
+                TaskDependencyRow.task_id,
+            )
+            .join(TaskDependencyRow, TaskDependencyRow.depends_on_id == TaskRow.id)
+            .where(
+                TaskDependencyRow.workspace_id == self._tx.workspace_id,
+                any_of(TaskDependencyRow.task_id, known, self._tx),
+                visible(TaskRow.project_id, self._tx),
+            )
+            .order_by(TaskRow.key)
+        )
+        if not finished:
+            query = query.where(TaskRow.status.not_in(_FINISHED))
+        rows = (await self._tx.execute(query)).all()
+        outside = {row.id: _node(row, is_outside=True) for row in rows if row.id not in known}
+        edges = [
+            GraphEdge(task=row.task_id, needs=TaskId(row.id), kind=Because.DEPENDENCY)
+            for row in rows
+        ]
+        edges += [
+            GraphEdge(task=node.parent_id, needs=node.id, kind=Because.SUBTASK)
+            for node in nodes
+            if node.parent_id in known and node.parent_id
+        ]
+        return edges, list(outside.values())
+
+    def _query(self, which: TaskFilter) -> Any:
+        if which.words:
+            query = select(*_COLUMNS, *_TEXTS).join(
+                TaskSearchRow, TaskSearchRow.task_id == TaskRow.id
+            )
+        else:
+            query = select(*_COLUMNS)
+        return query.where(
+            TaskRow.workspace_id == self._tx.workspace_id,
+            visible(TaskRow.project_id, self._tx),
+            *conditions(which, self._tx),
+        )
+
+    async def _summaries(self, rows: Sequence[Row[Any]], which: TaskFilter) -> list[TaskSummary]:
+        belongings = await belongings_of([row.id for row in rows], self._tx, links=False)
+        return [_summary(row, belongings, which.words) for row in rows]
+
+
+def _node(row: Row[Any], *, is_outside: bool) -> GraphNode:
+    return GraphNode(
+        id=TaskId(row.id),
+        key=row.key,
+        title=row.title,
+        status=TaskStatus(row.status),
+        priority=Priority(row.priority),
+        complexity=row.complexity_manual or row.complexity_auto,
+        parent_id=row.parent_id,
+        is_outside=is_outside,
+    )
+
+
+def _summary(row: Row[Any], belongings: Belongings, words: Sequence[str]) -> TaskSummary:
+    texts = [(field, getattr(row, field)) for field in _FIELDS] if words else []
+    return TaskSummary(
+        id=TaskId(row.id),
+        project_key=row.project_key,
+        number=row.number,
+        key=row.key,
+        title=row.title,
+        status=TaskStatus(row.status),
+        priority=Priority(row.priority),
+        complexity=row.complexity_manual or row.complexity_auto,
+        due_on=row.due_on,
+        rank=row.rank,
+        version=row.version,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        open_dependencies=row.open_dependencies,
+        open_subtasks=row.open_subtasks,
+        unlock_depth=row.unlock_depth,
+        unlock_count=row.unlock_count,
+        labels=belongings.labels(row.id),
+        assignees=belongings.assignees(row.id),
+        parent=belongings.parent(row.id),
+        dependencies=belongings.dependencies(row.id),
+        highlights=highlights(texts, words),
+    )
