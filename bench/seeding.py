@@ -1,9 +1,11 @@
 """Workspaces full of tasks, put into a database through the product's own repositories."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from sqlalchemy import insert
 
 from bench.backlog import Backlog, Surroundings, invent
 from bench.vocabulary import Vocabulary
@@ -12,13 +14,13 @@ from nexus.features.keys.wiring import key_service
 from nexus.features.projects.domain import Project, Visibility
 from nexus.features.projects.wiring import project_service
 from nexus.features.tasks.domain import Task
-from nexus.features.tasks.edges import EdgeRepository
 from nexus.features.tasks.labels import LabelRepository
 from nexus.features.tasks.repository import TaskRepository
+from nexus.features.tasks.tables import TaskAssigneeRow, TaskDependencyRow, TaskLabelRow
 from nexus.features.workspaces.repository import MemberRepository
 from nexus.features.workspaces.service import join
 from nexus.features.workspaces.wiring import workspace_service
-from nexus.platform.actor import ROLE_PERMISSIONS, Actor, ActorKind, Role
+from nexus.platform.actor import ROLE_PERMISSIONS, Actor, ActorKind, Role, WorkspaceId
 from nexus.platform.clock import now
 from nexus.platform.database import Database, Transaction
 from nexus.platform.fields import folded
@@ -150,15 +152,35 @@ async def _add(
         async with database.transaction(workspace_id) as tx:
             await TaskRepository(tx).add(batch)
         advance(len(batch))
-    for pairs in _batches(backlog.dependencies):
-        async with database.transaction(workspace_id) as tx:
-            await EdgeRepository(tx).add(pairs, by=by.id, at=now())
-    for pairs in _batches([(task_id, label_ids[name]) for task_id, name in backlog.labels]):
-        async with database.transaction(workspace_id) as tx:
-            await TaskRepository(tx).add_labels(pairs)
-    for pairs in _batches(backlog.assignees):
-        async with database.transaction(workspace_id) as tx:
-            await TaskRepository(tx).add_assignees(pairs)
+    edges = {"created_by": by.id, "created_at": now()}
+    await _insert(
+        database,
+        workspace_id,
+        {
+            TaskDependencyRow: [
+                {"task_id": one, "depends_on_id": other, **edges}
+                for one, other in backlog.dependencies
+            ],
+            TaskLabelRow: [
+                {"task_id": task_id, "label_id": label_ids[name]}
+                for task_id, name in backlog.labels
+            ],
+            TaskAssigneeRow: [
+                {"task_id": task_id, "actor_id": actor_id}
+                for task_id, actor_id in backlog.assignees
+            ],
+        },
+    )
+
+
+async def _insert(
+    database: Database, workspace_id: WorkspaceId, rows: Mapping[Any, Sequence[dict[str, Any]]]
+) -> None:
+    for table, some in rows.items():
+        for batch in _batches(some):
+            async with database.transaction(workspace_id) as tx:
+                of_workspace = [{"workspace_id": workspace_id, **row} for row in batch]
+                await tx.execute(insert(table), of_workspace)
 
 
 def _batches(rows: Sequence[T]) -> Iterator[Sequence[T]]:

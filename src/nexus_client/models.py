@@ -423,7 +423,7 @@ class ViewPage(Struct):
     next_cursor: str | None
 
 
-class ViewQuery(Struct):
+class ViewQueryIn(Struct):
     status: list_aliased[TaskStatus] | UnsetType = UNSET
     priority: (
         list_aliased[Literal["critical", "high", "medium", "low", "none"]] | UnsetType
@@ -751,13 +751,13 @@ class TaskSummaryOut(Struct):
 
 class ViewIn(Struct):
     name: str
-    query: ViewQuery
+    query: ViewQueryIn
     is_shared: bool | UnsetType = False
 
 
 class ViewPatch(Struct):
     name: str | UnsetType = UNSET
-    query: ViewQuery | UnsetType = UNSET
+    query: ViewQueryIn | UnsetType = UNSET
     is_shared: bool | UnsetType = UNSET
 
 

@@ -226,11 +226,20 @@ def kept(tasks: list[Any]) -> dict[str, Columns]:
 
 def ready(backlog: dict[str, dict[str, Record]], left_out: set[Any]) -> Counter[tuple[str, str]]:
     """What can be begun, by list and title, as the file alone says it."""
-    found: Counter[tuple[str, str]] = Counter()
+    return Counter((name, backlog[name][own_id].title) for name, own_id in free(backlog, left_out))
+
+
+def free(
+    backlog: dict[str, dict[str, Record]], left_out: set[tuple[str, str, str]]
+) -> set[tuple[str, str]]:
+    """The same by list and id. `left_out` are dependencies that did not come in."""
+    found: set[tuple[str, str]] = set()
     for name, records in backlog.items():
         with_open_parts = {one.parent for one in records.values() if one.status not in FINISHED}
         for own_id, record in records.items():
-            above = [own_id, record.parent] if record.parent else [own_id]
+            above = [own_id]
+            while parent := records[above[-1]].parent:
+                above.append(parent)
             open_needs = [
                 need
                 for one in above
@@ -238,5 +247,5 @@ def ready(backlog: dict[str, dict[str, Record]], left_out: set[Any]) -> Counter[
                 if records[need].status not in FINISHED and (name, one, need) not in left_out
             ]
             if record.status == "todo" and own_id not in with_open_parts and not open_needs:
-                found[name, record.title] += 1
+                found.add((name, own_id))
     return found

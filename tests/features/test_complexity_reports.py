@@ -11,7 +11,7 @@ from nexus.features.imports.errors import FileNotUnderstood
 from nexus.features.imports.formats import understand
 from nexus.platform.database import Database
 from tests.cast import Person
-from tests.features.importing import a_sample, all_tasks, bring_in, noted, records_of, rows_of
+from tests.features.importing import all_tasks, bring_in, noted, records_of, rows_of
 
 
 def a_row(task_id: Any = 1, score: Any = 8, title: str | None = None, **fields: Any) -> Any:
@@ -261,20 +261,3 @@ async def test_a_long_report_is_taken_in_whole(ada: Person, database: Database) 
 
     assert done["report"]["updated"] == 300
     assert list((await scores(ada)).values()) == [n % 10 + 1 for n in range(1, 301)]
-
-
-async def test_the_sample_report_belongs_to_the_sample_backlog(
-    ada: Person, database: Database, root: Any
-) -> None:
-    await bring_in(ada, database, a_sample(root, "taskmaster-tagged.json"), source="taskmaster")
-
-    done = await bring_in(
-        ada, database, a_sample(root, "taskmaster-complexity-report.json"),
-        file_name="taskmaster-complexity-report.json",
-    )  # fmt: skip
-
-    key = "MASTER-24"
-    scored = await ada.get(f"/tasks/{key}")
-    assert (done["source"], done["report"]["updated"]) == ("taskmaster", 1)
-    assert scored["title"] == "Implement AI-Powered Test Generation Command"
-    assert scored["complexity"] == 8

@@ -28,7 +28,7 @@ EXCEPTIONS: dict[str, tuple[int, str]] = {
 }
 """Operation id -> what it may need instead, and why."""
 
-WITH_EVERYTHING = 23
+WITH_EVERYTHING = 24
 """A task with a parent, dependencies, new labels, assignees, a repository, an idempotency key."""
 
 FEW, MANY = 3, 30

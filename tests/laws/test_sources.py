@@ -7,7 +7,18 @@ import tokenize
 
 from tests.laws.sources import Source, sources
 
-RUNS_STATEMENTS = {"repository", "edges", "belongings", "listing", "labels"}
+RUNS_STATEMENTS = {
+    "repository",
+    "edges",
+    "belongings",
+    "listing",
+    "labels",
+    "graph_reading",
+    "parts",
+    "recurrences",
+    "search",
+    "summaries",
+}
 """The modules of a feature that may run statements."""
 
 RUNS_STATEMENTS_ELSEWHERE = {

@@ -105,6 +105,8 @@ async def a_world(
     world.things.update(project=key, project_id=project["id"])
     for number in range(1, size):
         await owner.a_project(f"{key}{number}")
+    await owner.a_project(f"{key}O")
+    world.things["other"] = f"{key}O"
     await _add_repositories(world, size)
     for _, actor_id in members:
         await owner.call("PUT", f"/projects/{key}/members/{actor_id}")
@@ -112,6 +114,7 @@ async def a_world(
     await _add_tasks(world, [str(actor_id) for _, actor_id in members], size)
     await _add_the_rest(world, size)
     await run_waiting(database)
+    await ask_for_import(world, "that waits")
     return world
 
 
@@ -186,6 +189,10 @@ async def _add_tasks(world: World, assignees: list[str], size: int) -> None:
     )
     free = await owner.a_task(project, marker)
     root = await owner.a_task(project, marker)
+    loose = await owner.a_task(project, marker)
+    moved = await owner.a_task(things["other"], "It comes from elsewhere")
+    await owner.call("PUT", f"/tasks/{root['key']}/recurrence", json={"rule": "FREQ=DAILY"})
+    await owner.call("PATCH", f"/tasks/{moved['key']}/project", json={"project": project})
     things.update(
         task=task["key"],
         task_id=task["id"],
@@ -195,6 +202,7 @@ async def _add_tasks(world: World, assignees: list[str], size: int) -> None:
         free=free["key"],
         free_id=free["id"],
         root=root["key"],
+        loose=loose["key"],
     )
     for _ in range(size):
         await owner.a_task(project, marker, parent=task["key"])
@@ -218,21 +226,32 @@ async def _add_the_rest(world: World, size: int) -> None:
         things["invitation"] = invited["invitation"]["id"]
         accepted = await owner.post("/users", {"email": f"{uuid4().hex}@nexus.test"})
         things["token"] = accepted["token"]
-        answer = await owner.call(
-            "POST",
-            "/imports",
-            params={"project": things["project"], "source": f"file {things['project']} {number}"},
-            content=backlog(world.marker),
-            headers={"Content-Type": "application/octet-stream"},
-        )
-        assert answer.status_code == 202, answer.text
-        things["import"] = answer.json()["id"]
+        things["import"] = await ask_for_import(world, str(number), size if number else 2)
+        query = {"project": [things["project"]], "q": world.marker}
+        view = await owner.post("/views", {"name": f"{world.marker} {number}", "query": query})
+        things["view"] = view["id"]
+        field = {"key": f"f{number}_{things['project'].lower()}", "name": "Field", "type": "text"}
+        things["field"] = (await owner.post(f"/projects/{things['project']}/fields", field))["key"]
 
 
-def backlog(title: str) -> bytes:
-    """A small file in the form of Task Master."""
+async def ask_for_import(world: World, name: str, size: int = 2) -> str:
+    """Ask for one, which is carried out when somebody runs what waits."""
+    things = world.things
+    answer = await world.owner.call(
+        "POST",
+        "/imports",
+        params={"project": things["project"], "source": f"file {things['project']} {name}"},
+        content=backlog(world.marker, size),
+        headers={"Content-Type": "application/octet-stream"},
+    )
+    assert answer.status_code == 202, answer.text
+    return answer.json()["id"]
+
+
+def backlog(title: str, size: int = 2) -> bytes:
+    """A file in the form of Task Master."""
     tasks = [
-        {"id": 1, "title": title, "status": "pending", "dependencies": []},
-        {"id": 2, "title": title, "status": "done", "dependencies": [1]},
+        {"id": number, "title": title, "status": "pending", "dependencies": [1] * (number > 1)}
+        for number in range(1, size + 1)
     ]
     return msgspec.json.encode({"master": {"tasks": tasks}})

@@ -14,7 +14,7 @@ for tables in sorted(FEATURES.glob("*/tables.py")):
     import_module(f"nexus.features.{tables.parent.name}.tables")  # so that the metadata knows them
 
 _NAMES = {"JSON": "Json", "BigInteger": "Serial"}
-EXPRESSION_INDEXES = {"ix_tasks_ready", "ix_task_search_words"}
+EXPRESSION_INDEXES = {"ix_tasks_ready", "ix_task_texts_words"}
 connection: Connection = context.config.attributes["connection"]
 
 
@@ -24,7 +24,7 @@ def include_object(_: object, name: str | None, type_: str, *__: Any) -> bool:
     if type_ == "index":
         return name not in EXPRESSION_INDEXES
     if type_ == "column":
-        return name != "words"  # of task_search, which only PostgreSQL has
+        return name != "words"  # of task_texts, which only PostgreSQL has
     return type_ != "table" or name in Base.metadata.tables
 
 

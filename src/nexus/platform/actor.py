@@ -40,7 +40,6 @@ READING: Final = _permissions(
     "tasks:read",
     "users:read",
     "views:read",
-    "views:write",
     "workspaces:read",
 )
 WORKING: Final = _permissions(
@@ -51,6 +50,7 @@ WORKING: Final = _permissions(
     "projects:write",
     "repositories:write",
     "tasks:write",
+    "views:write",
     "workspaces:create",
 )
 ADMINISTERING: Final = _permissions("users:write", "workspaces:write")
@@ -64,7 +64,7 @@ ROLE_PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = {
     Role.ADMIN: PERMISSIONS,
 }
 
-SELF_SERVICE: Final = _permissions("keys:write", "workspaces:create")
+SELF_SERVICE: Final = _permissions("keys:write", "views:write", "workspaces:create")
 """What any person may do for themselves when signed in, a viewer too. A viewer's *key* may not."""
 
 

@@ -3,21 +3,29 @@
 Imports nothing of the server: a command must start in a fraction of a second.
 """
 
+import csv
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, TypeVar
 
+import click
 import msgspec
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from nexus.platform.profiles import Profile, Profiles, ProfilesUnreadable
 from nexus_client.client import NexusClient
 from nexus_client.connection import ApiError, ServerNotReached
+
+T = TypeVar("T")
+
+COMPLETION_TIMEOUT_S = 1.5
 
 EXIT_CODES = {
     400: 6,
@@ -41,6 +49,9 @@ EXIT_CODES_HELP = (
 
 Json = Annotated[
     bool, typer.Option("--json", help="Print JSON, and nothing else, to standard output.")
+]
+Csv = Annotated[
+    bool, typer.Option("--csv", help="Print CSV, and nothing else, to standard output.")
 ]
 Limit = Annotated[int, typer.Option(min=1, max=200, help="How many to show.")]
 Cursor = Annotated[str | None, typer.Option(help="Go on where the last page ended.")]
@@ -94,18 +105,56 @@ def print_json(value: Any) -> None:
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, empty: str) -> None:
-    """A table, or the sentence for when there is nothing to show."""
+def print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], *, empty: str, as_csv: bool = False
+) -> None:
+    """A table, or CSV, or the sentence for when there is nothing to show.
+
+    A table that is longer than the terminal goes through a pager.
+    """
     rows = list(rows)
+    if as_csv:
+        _print_csv([columns, *rows])
+        return
     if not rows:
-        messages().print(empty)
+        if empty:
+            messages().print(empty)
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column, no_wrap=column != "TITLE", overflow="fold")
     for row in rows:
         table.add_row(*row)
-    output().print(table)
+    console = output()
+    with paged(console, len(rows) + 1):
+        console.print(table)
+
+
+@contextmanager
+def paged(console: Console, lines: int) -> Generator[None]:
+    """What is printed within, through the pager where it is longer than the terminal.
+
+    NEXUS_PAGER or PAGER names another one; `cat` is none.
+    """
+    chosen = os.environ.get("NEXUS_PAGER") or os.environ.get("PAGER") or "less"
+    if not console.is_terminal or lines < console.height or chosen == "cat":
+        yield
+        return
+    os.environ["PAGER"] = chosen
+    os.environ.setdefault("LESS", "-FRX")  # colours as they are, and none for a single screen
+    with console.pager(styles=not console.no_color):
+        yield
+
+
+def _print_csv(rows: Iterable[Sequence[str]]) -> None:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    for row in rows:
+        writer.writerow([_without_formula(Text.from_markup(cell).plain) for cell in row])
+
+
+def _without_formula(cell: str) -> str:
+    """A spreadsheet would run a text that begins like a formula; an apostrophe keeps it a text."""
+    return f"'{cell}" if cell[:1] in {"=", "+", "-", "@", "\t", "\r"} else cell
 
 
 def print_more(next_cursor: str | None) -> None:
@@ -136,6 +185,94 @@ def since(moment: str) -> str:
 def long_text(text: str) -> str:
     """An argument, or standard input for `-`."""
     return sys.stdin.read() if text == "-" else text
+
+
+def edited(text: str) -> str | None:
+    """The text as it comes back from $VISUAL or $EDITOR; None if it was not saved."""
+    return click.edit(text, extension=".md", require_save=True)
+
+
+def named_tasks(arguments: Sequence[str]) -> list[str]:
+    """The tasks that a command is about; `-` reads them from standard input.
+
+    That takes a key or an id a line, in quotes or not, and what `--json` prints.
+    """
+    names: list[str] = []
+    for one in arguments:
+        names += _read_names(sys.stdin.read()) if one == "-" else [one]
+    if not names:
+        fail("No task is named. Give keys or ids, or '-' to read them from standard input.", 2)
+    return list(dict.fromkeys(names))
+
+
+def _read_names(text: str) -> list[str]:
+    if text.lstrip()[:1] in {"{", "["}:
+        try:
+            found = msgspec.json.decode(text)
+        except msgspec.DecodeError as error:
+            fail(f"Standard input begins like JSON, but is none: {error}.", 6)
+        return _names_in(found)
+    return [name for line in text.splitlines() if (name := line.strip().strip('"'))]
+
+
+def _names_in(found: Any) -> list[str]:
+    names: list[str] | None = None
+    match found:
+        case str():
+            names = [found]
+        case list():
+            names = [name for one in found for name in _names_in(one)]  # pyright: ignore[reportUnknownVariableType]
+        case {"items": list()}:
+            names = _names_in(found["items"])
+        case {"key": str(key)}:
+            names = [key]
+        case _:
+            pass
+    if names is None:
+        fail("Standard input is JSON without tasks in it: pass on what --json prints.", 6)
+    return names
+
+
+def complete_tasks(incomplete: str) -> list[tuple[str, str]]:
+    """Keys and titles for the shell's completion, as the server knows them now."""
+
+    def find(api: NexusClient) -> list[tuple[str, str]]:
+        page = api.list_tasks(q=incomplete or None, sort="updated", limit=50)
+        wanted = incomplete.upper()
+        return [(one.key, one.title) for one in page.items if one.key.startswith(wanted)]
+
+    return _live(find)
+
+
+def complete_projects(incomplete: str) -> list[tuple[str, str]]:
+    def find(api: NexusClient) -> list[tuple[str, str]]:
+        page = api.list_projects(limit=200)
+        wanted = incomplete.upper()
+        return [(one.key, one.name) for one in page.items if one.key.startswith(wanted)]
+
+    return _live(find)
+
+
+def complete_labels(incomplete: str) -> list[str]:
+    def find(api: NexusClient) -> list[str]:
+        wanted = incomplete.casefold()
+        found = api.list_labels(limit=200).items
+        return [one.name for one in found if one.name.casefold().startswith(wanted)]
+
+    return _live(find)
+
+
+def _live(find: Callable[[NexusClient], list[T]]) -> list[T]:
+    """Ask the server, shortly; a completion that fails completes nothing and says nothing."""
+    profile = Profiles.load().find(os.environ.get("NEXUS_PROFILE"))
+    url = os.environ.get("NEXUS_URL") or (profile.url if profile else None)
+    key = os.environ.get("NEXUS_API_KEY") or (profile.key if profile else None)
+    if not url or not key:
+        return []
+    try:
+        return find(NexusClient(url, key, timeout_s=COMPLETION_TIMEOUT_S))
+    except (ApiError, ServerNotReached):
+        return []
 
 
 def fail(message: str, code: int) -> NoReturn:

@@ -70,7 +70,10 @@ class RecordWriter:
                 await self._change(one, decision, merge, by)
         await self._imports.add_records(
             one.id,
-            [_reported(d, one.position + n) for n, d in enumerate(decisions, start=1)],
+            [
+                _reported(decision, position, is_dry_run=one.is_dry_run)
+                for position, decision in enumerate(decisions, start=one.position + 1)
+            ],
         )
         return replace(
             one,
@@ -251,13 +254,14 @@ def _source_row(one: Import, decision: Decision) -> dict[str, Any]:
     }
 
 
-def _reported(decision: Decision, position: int) -> ImportRecord:
+def _reported(decision: Decision, position: int, *, is_dry_run: bool) -> ImportRecord:
+    is_made_up = is_dry_run and decision.outcome is Outcome.CREATED
     return ImportRecord(
         position=position,
         list=decision.record.list,
         external_id=decision.record.id,
         outcome=decision.outcome,
-        task_id=decision.task_id,
+        task_id=None if is_made_up else decision.task_id,
         key=decision.key,
         notes=decision.notes,
         original=decision.record.original if decision.outcome is Outcome.SET_ASIDE else None,

@@ -6,6 +6,7 @@ A line is an issue. Only a title is certain to be there; whatever else is missin
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -15,10 +16,10 @@ from nexus.features.imports.beads_index import (
     CONFLICT_MARKERS,
     MAX_NESTING,
     BeadsIndex,
+    fields_of,
     is_deeper,
     is_setting,
     lines_of,
-    listed,
     object_of,
     tidied,
 )
@@ -42,9 +43,6 @@ from nexus.features.imports.shaping import (
 )
 from nexus.features.imports.taskmaster import id_text
 from nexus.features.tasks.domain import Priority, TaskStatus
-
-_PRIORITIES = 5
-"""From 0, the most urgent, just as they are stored here."""
 
 _TAKEN = {
     "_type", "id", "title", "description", "design", "notes", "acceptance_criteria", "status",
@@ -166,21 +164,20 @@ class BeadsFile:
 
 def is_beads(data: Buffer) -> bool:
     """Whether the first line that is not empty is an object by itself as Beads writes them."""
-    texts = (tidied(line) for line in lines_of(data))
+    texts = (tidied(line) for line in islice(lines_of(data), 1000))
     says_something = (text for text in texts if text and not text.startswith(CONFLICT_MARKERS))
     try:
         first = object_of(next(says_something, b""), 1)
     except FileNotUnderstood:
         return False
-    is_of_task_master = "tasks" in first or any("tasks" in listed(one) for one in first.values())
-    return not is_of_task_master and (
-        not first.keys().isdisjoint({"title", "_type", "issue_id"}) or is_setting(first)
-    )
+    if any("tasks" in fields_of(one) for one in (first, *first.values())):
+        return False  # of Task Master, on one line
+    return is_setting(first) or not first.keys().isdisjoint({"title", "_type", "issue_id"})
 
 
 def _priority(value: Any, remark: Remark) -> Priority:
-    is_number = isinstance(value, int) and not isinstance(value, bool)
-    if is_number and 0 <= value < _PRIORITIES:
+    """Beads counts as Nexus does: from 0, the most urgent, to 4."""
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= Priority.NONE:
         return Priority(value)
     if value is not None:
         remark("unknown_priority", f"Its priority {_word(value)!r} is not known; it is medium.")
@@ -214,7 +211,7 @@ def _comments(entries: list[Any], remark: Remark) -> tuple[ParsedComment, ...]:
     unique = UniqueIds()
     found: list[ParsedComment] = []
     for position, entry in enumerate(entries, start=1):
-        fields: dict[str, Any] = entry if isinstance(entry, dict) else {"text": entry}
+        fields = fields_of(entry)
         if text := long_text(fields.get("text"), "comment", remark).strip():
             comment = ParsedComment(
                 id=unique(id_text(fields.get("id")) or f"?{position}"),

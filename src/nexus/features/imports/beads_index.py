@@ -12,7 +12,7 @@ from typing_extensions import Buffer
 
 from nexus.features.imports.buffers import BufferStream
 from nexus.features.imports.errors import FileNotUnderstood
-from nexus.features.imports.shaping import Notes, moment_of, status_of, text_of
+from nexus.features.imports.shaping import Notes, moment_of, status_of
 from nexus.features.imports.taskmaster import id_text
 
 MAX_LINE = 16_000_000
@@ -139,6 +139,10 @@ def object_of(text: bytes, number: int) -> dict[str, Any]:
 
 def listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []  # pyright: ignore[reportUnknownVariableType]
+
+
+def fields_of(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}  # pyright: ignore[reportUnknownVariableType]
 
 
 def is_deeper(value: Any, levels: int) -> bool:

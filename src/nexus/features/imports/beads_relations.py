@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from nexus.features.imports.beads_index import BeadsIndex, listed
+from nexus.features.imports.beads_index import BeadsIndex, fields_of, listed
 from nexus.features.imports.domain import ParsedLink
 from nexus.features.imports.shaping import Remark, text_of
 from nexus.features.imports.taskmaster import id_text
@@ -56,7 +56,7 @@ def _read(entry: Any) -> tuple[str, Any]:
     """The kind of a dependency and what it leads to."""
     if not isinstance(entry, dict):
         return "blocks", entry
-    fields: dict[str, Any] = entry
+    fields = fields_of(entry)
     return text_of(fields.get("type") or "blocks").strip().lower(), fields.get("depends_on_id")
 
 

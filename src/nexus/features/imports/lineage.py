@@ -35,7 +35,7 @@ def open_circles(parents: dict[str, str], positions: Mapping[str, int]) -> set[s
             last = max(members[members.index(at) :], key=positions.__getitem__)
             del parents[last]
             opened.add(last)
-        seen |= path.keys()
+        seen.update(path)
     return opened
 
 
@@ -48,6 +48,6 @@ def depths_of(parents: Mapping[str, str]) -> dict[str, int]:
         while at in parents and at not in depths:
             path.append(at)
             at = parents[at]
-        for depth, one in enumerate(reversed(path), start=depths.get(at, 0) + 1):
-            depths[one] = depth
+        above = depths.get(at, 0)
+        depths |= {one: above + depth for depth, one in enumerate(reversed(path), start=1)}
     return depths

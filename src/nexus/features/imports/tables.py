@@ -61,6 +61,7 @@ class ImportRecordRow(TenantRow, Base):
     __tablename__ = "import_records"
     __table_args__ = (
         within_workspace("import_id", "imports"),
+        within_workspace("task_id", "tasks"),
         Index(None, "workspace_id", "import_id", "outcome", "position"),
     )
 

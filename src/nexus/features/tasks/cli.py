@@ -2,29 +2,50 @@
 
 from typing import Annotated, Any
 
+import msgspec
 import typer
 from msgspec import UNSET
 
+from nexus.features.tasks.printing import print_task, print_tasks
 from nexus.platform.cli import (
+    Csv,
     Cursor,
     Json,
     Limit,
     client,
+    complete_labels,
+    complete_projects,
+    complete_tasks,
+    edited,
+    fail,
     group,
     long_text,
+    named_tasks,
     output,
     plain,
     print_json,
     print_more,
-    print_table,
-    since,
     word,
 )
 from nexus_client import models
+from nexus_client.client import NexusClient
 
-Ref = Annotated[str, typer.Argument(metavar="TASK", help="The task's key (API-42) or id.")]
+Ref = Annotated[
+    str,
+    typer.Argument(
+        metavar="TASK", help="The task's key (API-42) or id.", autocompletion=complete_tasks
+    ),
+]
 Project = Annotated[
-    list[str] | None, typer.Option("--project", "-p", help="Of this project (repeatable).")
+    list[str] | None,
+    typer.Option(
+        "--project", "-p", help="Of this project (repeatable).", autocompletion=complete_projects
+    ),
+]
+STATUSES = ("backlog", "todo", "in_progress", "in_review", "deferred", "done", "cancelled")
+
+Custom = Annotated[
+    list[str] | None, typer.Option("--set", help="A custom field, as severity=high (repeatable).")
 ]
 
 app = group("task", "Look at tasks and change them.")
@@ -37,20 +58,36 @@ def list_tasks(
     ] = None,
     project: Project = None,
     label: Annotated[
-        list[str] | None, typer.Option("--label", "-l", help="With this label.")
+        list[str] | None,
+        typer.Option("--label", "-l", help="With this label.", autocompletion=complete_labels),
     ] = None,
     priority: Annotated[list[str] | None, typer.Option(help="Of this priority.")] = None,
     assignee: Annotated[str | None, typer.Option(help="An id, 'me' or 'none'.")] = None,
+    created_by: Annotated[str | None, typer.Option(help="Created by this actor (id).")] = None,
     parent: Annotated[str | None, typer.Option(help="Subtasks of this task, or 'none'.")] = None,
     repository: Annotated[str | None, typer.Option(help="About this repository (id).")] = None,
+    field: Annotated[
+        list[str] | None, typer.Option(help="Such as severity=high or 'points>=3' (repeatable).")
+    ] = None,
     ready: Annotated[bool, typer.Option("--ready", help="Only what you could begin now.")] = False,
+    waiting: Annotated[
+        bool | None, typer.Option("--waiting/--not-waiting", help="Held up by others, or not.")
+    ] = None,
+    due_from: Annotated[str | None, typer.Option(help="Due then or later.")] = None,
+    due_until: Annotated[str | None, typer.Option(help="Due then or earlier.")] = None,
+    updated_since: Annotated[
+        str | None, typer.Option(help="Changed since, as 2026-12-01T00:00:00Z.")
+    ] = None,
     q: Annotated[str | None, typer.Option("--search", "-q", help="Words in the task.")] = None,
     archived: Annotated[bool, typer.Option("--archived", help="The archived ones.")] = False,
+    view: Annotated[str | None, typer.Option(help="A saved view, by name or id.")] = None,
     sort: Annotated[
-        str, typer.Option(help="newest oldest updated priority due rank key next")
-    ] = "newest",
+        str | None,
+        typer.Option(help="newest oldest updated priority due rank key next relevance"),
+    ] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
+    as_csv: Csv = False,
     as_json: Json = False,
 ) -> None:
     """List tasks. All filters that are given must hold.
@@ -59,33 +96,46 @@ def list_tasks(
     Examples:
       nexus task list --project SHOP --status todo --status in_progress
       nexus task list --assignee me --sort due
-      nexus task list --search "payment web" --json
+      nexus task list --search "payment web" --sort relevance
+      nexus task list --view "My bugs" --field 'points>=3' --csv
     """
-    page = client().list_tasks(
-        status=status,
-        project=project,
-        label=label,
-        priority=priority,
-        assignee=assignee,
-        parent=parent,
-        repository=repository,
-        ready=ready or None,
-        q=q,
-        archived=archived or None,
-        sort=sort,
-        limit=limit,
-        cursor=cursor,
-    )
+    api = client()
+    given: dict[str, Any] = {
+        "status": status,
+        "project": project,
+        "label": label,
+        "priority": priority,
+        "assignee": assignee,
+        "created_by": created_by,
+        "parent": parent,
+        "repository": repository,
+        "field": field,
+        "ready": ready or None,
+        "waiting": waiting,
+        "due_from": due_from,
+        "due_until": due_until,
+        "updated_since": updated_since,
+        "q": q,
+        "archived": archived or None,
+        "sort": sort,
+    }
+    saved = _view(api, view).query if view else {}
+    query = saved | {name: value for name, value in given.items() if value is not None}
+    page = api.list_tasks(**query, limit=limit, cursor=cursor)
     if as_json:
         print_json(page)
         return
-    _print_tasks(page, empty="No task matches. 'nexus task create' makes one.")
+    print_tasks(page, empty="No task matches. 'nexus task create' makes one.", as_csv=as_csv)
     print_more(page.next_cursor)
 
 
 def next_tasks(
     project: Project = None,
     limit: Limit = 5,
+    explain: Annotated[
+        bool, typer.Option("--explain", "-e", help="Say why they stand in this order.")
+    ] = False,
+    as_csv: Csv = False,
     as_json: Json = False,
 ) -> None:
     """Say what to do next: ready tasks, the most urgent and most unblocking first.
@@ -96,16 +146,24 @@ def next_tasks(
     \b
     Examples:
       nexus next
+      nexus next --explain
       nexus next --project SHOP --limit 1 --json
+      nexus next --json | nexus task status in_progress -
     """
-    page = client().list_tasks(ready=True, sort="next", project=project, limit=limit)
+    page = client().list_tasks(
+        ready=True, sort="next", project=project, limit=limit, explain=explain or None
+    )
     if as_json:
         print_json(page)
         return
-    _print_tasks(
+    print_tasks(
         page,
         empty="Nothing is ready. 'nexus task list --status todo' shows what waits, and for what.",
+        as_csv=as_csv,
     )
+    for task in page.items:
+        if task.explanation and not as_csv:
+            output().print(f"{task.key}: {plain(task.explanation.reason)}")
 
 
 @app.command("get")
@@ -118,7 +176,7 @@ def get_task(task: Ref, as_json: Json = False) -> None:
       nexus task get API-42 --json | jq .dependencies
     """
     found = client().get_task(task)
-    print_json(found) if as_json else _print_task(found)
+    print_json(found) if as_json else print_task(found)
 
 
 @app.command("create")
@@ -141,6 +199,10 @@ def create_task(
     ] = None,
     assignee: Annotated[list[str] | None, typer.Option(help="A member's id (repeatable).")] = None,
     due: Annotated[str | None, typer.Option(help="As 2026-12-31.")] = None,
+    custom: Custom = None,
+    edit: Annotated[
+        bool, typer.Option("--edit", "-e", help="Write the description in $EDITOR.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Create a task.
@@ -154,7 +216,7 @@ def create_task(
         models.TaskIn(
             project=project.upper(),
             title=title,
-            description=long_text(description),
+            description=(edited(description) or "") if edit else long_text(description),
             priority=priority,  # pyright: ignore[reportArgumentType] - the server says what is wrong
             status=status,  # pyright: ignore[reportArgumentType]
             labels=label or [],
@@ -163,9 +225,10 @@ def create_task(
             acceptance=accept or [],
             assignees=assignee or [],
             due_on=due,
+            custom=_custom(custom),
         )
     )
-    _done(created, as_json, f"Created {created.key}: {created.title}")
+    done(created, as_json, f"Created {created.key}: {created.title}")
 
 
 @app.command("update")
@@ -189,6 +252,10 @@ def update_task(
     archived: Annotated[
         bool | None, typer.Option("--archive/--unarchive", help="Into the archive, or out of it.")
     ] = None,
+    custom: Custom = None,
+    edit: Annotated[
+        bool, typer.Option("--edit", "-e", help="Change the description in $EDITOR.")
+    ] = False,
     version: Annotated[
         int | None, typer.Option(help="Only if the task is still at this version.")
     ] = None,
@@ -201,55 +268,78 @@ def update_task(
       nexus task update API-42 --title "A better title" --priority high
       nexus task update API-42 --label backend --label urgent --due 2026-12-31
       nexus task update API-42 --version 7 --parent API-40
+      nexus task update API-42 --set severity=high --set points=3
+      nexus task edit API-42 --edit
     """
+    api = client()
+    old = api.get_task(task) if edit or custom else None
+    if old and edit:
+        description = edited(old.description)
+        version = version or old.version
     patch = models.TaskPatch(
-        title=_given(title),
-        description=UNSET if description is None else long_text(description),
-        priority=_given(priority),
-        labels=_given(label),
+        title=given_or_unset(title),
+        description=UNSET
+        if description is None
+        else description
+        if edit
+        else long_text(description),
+        priority=given_or_unset(priority),
+        labels=given_or_unset(label),
         parent=_or_none(parent),
         assignees=UNSET if assignee is None else [one for one in assignee if one != "none"],
-        complexity_manual=_given(complexity),
+        complexity_manual=given_or_unset(complexity),
         due_on=_or_none(due),
-        archived=_given(archived),
+        archived=given_or_unset(archived),
+        custom={**old.custom, **_custom(custom)} if old and custom else UNSET,
     )
-    updated = client().update_task(task, patch, if_match=version)
-    _done(updated, as_json, f"{updated.key} is at version {updated.version}.")
+    updated = api.update_task(task, patch, if_match=version)
+    done(updated, as_json, f"{updated.key} is at version {updated.version}.")
 
 
 @app.command("status")
 def set_task_status(
-    task: Ref,
-    status: Annotated[
-        str,
-        typer.Argument(help="backlog todo in_progress in_review deferred done cancelled"),
+    arguments: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="TASK... STATUS",
+            help=f"The tasks ('-' reads them from standard input) and one of: {' '.join(STATUSES)}",
+            autocompletion=complete_tasks,
+        ),
     ],
     version: Annotated[
         int | None, typer.Option(help="Only if the task is still at this version.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Set a task's status. Finishing a task lets go of all that waited for it.
+    """Set the status of tasks. Finishing a task lets go of all that waited for it.
 
     \b
     Examples:
       nexus task status API-42 in_progress
-      nexus task status API-42 done
+      nexus task status API-42 API-43 done
+      nexus next --json | jq -r '.items[0].key' | nexus task status done -
     """
+    status, names = _status_and_tasks(arguments)
+    tasks = named_tasks(names)
+    if version is not None and len(tasks) > 1:
+        fail("--version is for one task.", 2)
     api = client()
-    moved = api.set_task_status(task, models.StatusIn(status=status), if_match=version)  # pyright: ignore[reportArgumentType]
-    if as_json:
-        print_json(moved)
-        return
-    output().print(f"{moved.key} is {word(moved.status)}.")
-    if moved.status in {"done", "cancelled"}:
-        _print_freed(api.list_task_activity(moved.key, limit=1))
+    for task in tasks:
+        moved = api.set_task_status(task, models.StatusIn(status=status), if_match=version)  # pyright: ignore[reportArgumentType]
+        if as_json:
+            print_json(moved)
+            continue
+        output().print(f"{moved.key} is {word(moved.status)}.")
+        if moved.status in {"done", "cancelled"}:
+            _print_freed(api.list_task_activity(moved.key, limit=1))
 
 
 @app.command("comment")
 def comment_task(
     task: Ref,
-    body: Annotated[str, typer.Argument(help="Markdown; '-' reads standard input.")],
+    body: Annotated[
+        str | None, typer.Argument(help="Markdown; '-' reads standard input, else $EDITOR opens.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Comment on a task; @handle mentions somebody.
@@ -259,7 +349,10 @@ def comment_task(
       nexus task comment API-42 "Done on staging. @ada, please look."
       git log -1 | nexus task comment API-42 -
     """
-    comment = client().comment_task(task, models.CommentIn(body=long_text(body)))
+    text = edited("") if body is None else long_text(body)
+    if not text:
+        fail("Nothing was said: the comment is empty.", 6)
+    comment = client().comment_task(task, models.CommentIn(body=text))
     print_json(comment) if as_json else output().print(f"Commented on {plain(task)}.")
 
 
@@ -280,81 +373,45 @@ def depend_task(
     api = client()
     if remove:
         changed = api.undepend_task(task, on)
-        _done(changed, as_json, f"{changed.key} no longer waits for {on}.")
+        done(changed, as_json, f"{changed.key} no longer waits for {on}.")
     else:
         changed = api.depend_task(task, models.DependencyIn(depends_on=on))
-        _done(changed, as_json, f"{changed.key} waits for {on}.")
+        done(changed, as_json, f"{changed.key} waits for {on}.")
 
 
 app.command("show", hidden=True)(get_task)
 app.command("edit", hidden=True)(update_task)
 
 
-def _print_tasks(page: models.TaskPage, *, empty: str) -> None:
-    print_table(
-        ["KEY", "TITLE", "STATUS", "PRIORITY", "UNLOCKS", "WAITS FOR", "LABELS", "ASSIGNEES"],
-        [
-            (
-                task.key,
-                plain(task.title),
-                word(task.status),
-                word(task.priority),
-                str(task.unlock_count or ""),
-                _waits_for(task),
-                plain(", ".join(task.labels)),
-                plain(", ".join(one.handle for one in task.assignees)),
-            )
-            for task in page.items
-        ],
-        empty=empty,
-    )
+def _view(api: NexusClient, wanted: str) -> models.ViewOut:
+    views = api.list_views(limit=200).items
+    found = [one for one in views if wanted in {one.id, one.name}]
+    if not found:
+        names = ", ".join(one.name for one in views) or "none yet"
+        fail(f"There is no saved view {wanted!r}. There are: {names}.", 4)
+    return found[0]
 
 
-def _waits_for(task: models.TaskSummaryOut) -> str:
-    waiting = [one.key for one in task.dependencies if one.status not in {"done", "cancelled"}]
-    if inherited := task.open_dependencies - len(waiting):
-        waiting.append(f"{inherited} of its parent")
-    if task.open_subtasks:
-        waiting.append(f"{task.open_subtasks} subtask{'s' if task.open_subtasks > 1 else ''}")
-    return ", ".join(waiting)
+def _status_and_tasks(arguments: list[str]) -> tuple[str, list[str]]:
+    """The status stands last, or first."""
+    *names, last = arguments
+    if last in STATUSES or not names or names[0] not in STATUSES:
+        return last, names
+    return names[0], [*names[1:], last]
 
 
-def _print_task(task: models.TaskOut) -> None:
-    console = output()
-    console.print(f"[bold]{task.key}  {plain(task.title)}[/bold]")
-    facts = {
-        "Status": word(task.status) + ("  (ready)" if task.is_ready else ""),
-        "Priority": word(task.priority),
-        "Complexity": str(task.complexity or ""),
-        "Parent": f"{task.parent.key}  {plain(task.parent.title)}" if task.parent else "",
-        "Labels": plain(", ".join(task.labels)),
-        "Assignees": plain(", ".join(f"{one.name} (@{one.handle})" for one in task.assignees)),
-        "Due": task.due_on or "",
-        "Unlocks": f"{task.unlock_count} tasks" if task.unlock_count else "",
-        "Version": f"{task.version}, changed {since(task.updated_at)}",
-    }
-    for name, value in facts.items():
-        if value:
-            console.print(f"{name + ':':<12} {value}")
-    _print_briefs("Waits for", task.dependencies)
-    if task.acceptance:
-        console.print("\n[bold]Done when[/bold]")
-        for item in task.acceptance:
-            console.print(f"  {'✓' if item.is_met else '·'} {plain(item.text)}")
-    for heading, text in (
-        ("Description", task.description),
-        ("Details", task.details),
-        ("Test strategy", task.test_strategy),
-    ):
-        if text:
-            console.print(f"\n[bold]{heading}[/bold]\n{plain(text)}")
-
-
-def _print_briefs(heading: str, tasks: list[models.TaskBriefOut]) -> None:
-    if tasks:
-        output().print(f"\n[bold]{heading}[/bold]")
-    for one in tasks:
-        output().print(f"  {one.key}  {plain(one.title)}  ({word(one.status)})")
+def _custom(pairs: list[str] | None) -> dict[str, Any]:
+    """`points=3` is a number, `severity=high` a text, `team=null` takes the value away."""
+    values: dict[str, Any] = {}
+    for pair in pairs or []:
+        name, is_given, value = pair.partition("=")
+        if not is_given:
+            fail(f"'{pair}' sets nothing: write --set {name}=VALUE.", 2)
+        try:
+            values[name] = msgspec.json.decode(value)
+        except msgspec.DecodeError:
+            values[name] = value
+    return values
 
 
 def _print_freed(activity: models.EventPage) -> None:
@@ -364,13 +421,13 @@ def _print_freed(activity: models.EventPage) -> None:
         output().print(f"Ready now: {', '.join(freed)}")
 
 
-def _done(task: models.TaskOut, as_json: bool, sentence: str) -> None:
+def done(task: models.TaskOut, as_json: bool, sentence: str) -> None:
     print_json(task) if as_json else output().print(plain(sentence))
 
 
-def _given(value: Any) -> Any:
+def given_or_unset(value: Any) -> Any:
     return UNSET if value is None else value
 
 
 def _or_none(value: str | None) -> Any:
-    return None if value == "none" else _given(value)
+    return None if value == "none" else given_or_unset(value)

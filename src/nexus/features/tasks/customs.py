@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from sqlalchemy import Float, Text, and_, case, cast, func, literal, or_
+from sqlalchemy import Float, Text, and_, case, cast, func, literal, or_, type_coerce
+from sqlalchemy.dialects.postgresql import JSONB
 
 from nexus.features.tasks.selection import Comparison, CustomCondition
 from nexus.features.tasks.tables import TaskRow
@@ -34,8 +35,9 @@ def custom_condition(which: CustomCondition, tx: Transaction) -> Any:
 def _typed(key: str, tx: Transaction) -> tuple[Any, Any]:
     """The type of a value (text, number, boolean, null, array, object) and the value as text."""
     if tx.dialect == "postgresql":
-        kind = func.jsonb_typeof(TaskRow.custom[key])
-        return case((kind == "string", "text"), else_=kind), TaskRow.custom[key].astext
+        value = type_coerce(TaskRow.custom, JSONB)[key]
+        kind = func.jsonb_typeof(value)
+        return case((kind == "string", "text"), else_=kind), value.astext
     path = '$."{}"'.format(key.replace('"', ""))
     kind = func.json_type(TaskRow.custom, path)
     value = func.json_extract(TaskRow.custom, path)

@@ -98,8 +98,8 @@ class TaskTransferred(TaskEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TaskRecurrenceSet(TaskEvent):
-    name: ClassVar[str] = "task.recurrence_set"
+class TaskRecurrenceChanged(TaskEvent):
+    name: ClassVar[str] = "task.recurrence_changed"
 
     rule: str
     trigger: str
@@ -123,10 +123,10 @@ class TaskRecurred(TaskEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TaskComplexityPassedOn(TaskEvent):
+class TaskComplexityInherited(TaskEvent):
     """An imported score went to the subtasks that had none: `count` of them."""
 
-    name: ClassVar[str] = "task.complexity_passed_on"
+    name: ClassVar[str] = "task.complexity_inherited"
 
     count: int
 

@@ -6,7 +6,7 @@ from datetime import date
 
 from nexus.features.tasks.domain import Task, TaskDraft, TaskFields, TaskId, TaskRef
 from nexus.features.tasks.errors import TaskFinished
-from nexus.features.tasks.events import TaskRecurred, TaskRecurrenceRemoved, TaskRecurrenceSet
+from nexus.features.tasks.events import TaskRecurred, TaskRecurrenceChanged, TaskRecurrenceRemoved
 from nexus.features.tasks.making import TaskMaker
 from nexus.features.tasks.recurrence import Recurrence, RecurrenceTrigger
 from nexus.features.tasks.recurrences import RecurrenceRepository
@@ -79,7 +79,7 @@ class RecurrenceService:
 
         await self._recurrences.set(old, recurrence, by=by.id, at=at)
         self._events.record(
-            TaskRecurrenceSet(**old.about(), rule=recurrence.rule, trigger=trigger.value), by=by
+            TaskRecurrenceChanged(**old.about(), rule=recurrence.rule, trigger=trigger.value), by=by
         )
         return replace(old, recurrence=recurrence)
 

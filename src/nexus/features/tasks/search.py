@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, case, func, insert, literal, select, text, typ
 from sqlalchemy.dialects.postgresql import TSVECTOR
 
 from nexus.features.tasks.domain import Task, TaskId
-from nexus.features.tasks.tables import TaskRow, TaskSearchRow
+from nexus.features.tasks.tables import TaskRow, TaskTextRow
 from nexus.platform.database import Transaction
 from nexus.platform.tokens import tokenise
 
@@ -30,7 +30,7 @@ class SearchIndex:
 
     async def add(self, tasks: Sequence[Task]) -> None:
         await self._tx.execute(
-            insert(TaskSearchRow),
+            insert(TaskTextRow).inline(),  # nobody needs the numbers back
             [
                 {
                     "workspace_id": task.workspace_id,
@@ -45,7 +45,7 @@ class SearchIndex:
 
     async def save(self, tasks: Sequence[Task]) -> None:
         """Bring the words of tasks in line with their key and texts."""
-        table: Any = TaskSearchRow.__table__
+        table: Any = TaskTextRow.__table__
         await self._tx.execute(
             update(table)
             .where(
@@ -60,7 +60,7 @@ class SearchIndex:
 
     async def comment_added(self, task_id: TaskId, body: str) -> None:
         """Only adds to what is there: a task with many comments costs no more than one."""
-        columns = TaskSearchRow.__table__.c
+        columns = TaskTextRow.__table__.c
         words = _words(self._tx.workspace_id, body)
         added = columns.comment_words + f" {words}"
         spoken = columns.comment_text + f"{_SEPARATOR}{body}"
@@ -85,10 +85,10 @@ class SearchIndex:
 
     async def _update(self, task_id: TaskId, values: dict[str, Any]) -> None:
         await self._tx.execute(
-            update(TaskSearchRow)
+            update(TaskTextRow)
             .where(
-                TaskSearchRow.workspace_id == self._tx.workspace_id,
-                TaskSearchRow.task_id == task_id,
+                TaskTextRow.workspace_id == self._tx.workspace_id,
+                TaskTextRow.task_id == task_id,
             )
             .values(values)
         )
@@ -96,31 +96,28 @@ class SearchIndex:
 
 def matching(words: Collection[str], tx: Transaction) -> Any:
     """True of the tasks in which each of the words begins a word."""
-    found = select(TaskSearchRow.task_id).where(TaskSearchRow.workspace_id == tx.workspace_id)
+    found = select(TaskTextRow.task_id).where(TaskTextRow.workspace_id == tx.workspace_id)
     marked = [f"{_mark(tx.workspace_id)}{word}" for word in dict.fromkeys(words)]
     if tx.dialect == "postgresql":
         query = " & ".join(f"{word}:*" for word in marked)
-        tsvector = type_coerce(text("task_search.words"), TSVECTOR)
+        tsvector = type_coerce(text("task_texts.words"), TSVECTOR)
         asked = text("CAST(:search_query AS tsquery)").bindparams(search_query=query)
         found = found.where(tsvector.bool_op("@@")(asked))
     else:
         query = " ".join(f'"{word}"*' for word in marked)
         rows = text("SELECT rowid FROM task_words WHERE task_words MATCH :search_query")
-        numbers = rows.bindparams(search_query=query).columns(rowid=TaskSearchRow.number.type)
-        found = found.where(TaskSearchRow.number.in_(select(numbers.subquery().c.rowid)))
+        numbers = rows.bindparams(search_query=query).columns(rowid=TaskTextRow.number.type)
+        found = found.where(TaskTextRow.number.in_(select(numbers.subquery().c.rowid)))
     return TaskRow.id.in_(found)
 
 
 def relevance(words: Collection[str], tx: Transaction) -> Any:
     """A number that is higher the better title and key fit: whole words before beginnings.
 
-    Counted in SQL that both databases read alike; their own rankings differ.
+    Counted in SQL that both databases read alike; their own rankings differ. The query must join
+    TaskTextRow.
     """
-    titles = (
-        select(literal(" ") + TaskSearchRow.title_words + literal(" "))
-        .where(TaskSearchRow.workspace_id == tx.workspace_id, TaskSearchRow.task_id == TaskRow.id)
-        .scalar_subquery()
-    )
+    titles = literal(" ") + TaskTextRow.title_words + literal(" ")
     mark = _mark(tx.workspace_id)
     scores = [
         case(

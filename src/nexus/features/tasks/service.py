@@ -17,7 +17,7 @@ from nexus.features.tasks.domain import (
 from nexus.features.tasks.editing import changes_of, edited_items, fields_of
 from nexus.features.tasks.errors import PositionNeighbour, TaskNotFound
 from nexus.features.tasks.events import (
-    TaskComplexityPassedOn,
+    TaskComplexityInherited,
     TaskMoved,
     TaskStatusChanged,
     TaskUpdated,
@@ -176,7 +176,7 @@ class TaskService:
         task = await self._tasks.get_plain(TaskRef(text=str(task_id), id=task_id))
         count = await self._tasks.set_complexity_below(task)
         if count:
-            self._events.record(TaskComplexityPassedOn(**task.about(), count=count), by=by)
+            self._events.record(TaskComplexityInherited(**task.about(), count=count), by=by)
         return count
 
     async def index_comment(self, task_id: TaskId, body: str) -> None:

@@ -13,7 +13,7 @@ from nexus.features.tasks.listing import ORDERS, conditions, ordered_values, sha
 from nexus.features.tasks.project_graph import GraphEdge, GraphNode
 from nexus.features.tasks.search import relevance
 from nexus.features.tasks.selection import TaskFilter
-from nexus.features.tasks.tables import TaskDependencyRow, TaskRow, TaskSearchRow
+from nexus.features.tasks.tables import TaskDependencyRow, TaskRow, TaskTextRow
 from nexus.features.tasks.waiting import Because
 from nexus.platform.database import Transaction
 from nexus.platform.keyset import rows_after
@@ -46,7 +46,7 @@ _TEXTS = [
     func.substr(TaskRow.description, 1, _TEXT_LOOKED_THROUGH).label("description"),
     func.substr(TaskRow.details, 1, _TEXT_LOOKED_THROUGH).label("details"),
     func.substr(TaskRow.test_strategy, 1, _TEXT_LOOKED_THROUGH).label("test_strategy"),
-    func.substr(TaskSearchRow.comment_text, 1, _TEXT_LOOKED_THROUGH).label("comments"),
+    func.substr(TaskTextRow.comment_text, 1, _TEXT_LOOKED_THROUGH).label("comments"),
 ]
 _FINISHED = [status.value for status in TaskStatus if status.is_finished]
 _FIELDS = ("key", "title", "description", "details", "test_strategy", "comments")
@@ -136,9 +136,7 @@ class SummaryRepository:
 
     def _query(self, which: TaskFilter) -> Any:
         if which.words:
-            query = select(*_COLUMNS, *_TEXTS).join(
-                TaskSearchRow, TaskSearchRow.task_id == TaskRow.id
-            )
+            query = select(*_COLUMNS, *_TEXTS).join(TaskTextRow, TaskTextRow.task_id == TaskRow.id)
         else:
             query = select(*_COLUMNS)
         return query.where(

@@ -79,14 +79,14 @@ class TaskRow(TenantRow, Base):
     unlock_count: Mapped[int]
 
 
-class TaskSearchRow(TenantRow, Base):
+class TaskTextRow(TenantRow, Base):
     """What a search looks into: tokens, each behind the workspace's mark (see search.py).
 
     SQLite keeps an FTS5 index `task_words` over the three columns of words, by triggers and
     `number`; PostgreSQL has `words`, a generated tsvector of them.
     """
 
-    __tablename__ = "task_search"
+    __tablename__ = "task_texts"
     __table_args__ = (
         UniqueConstraint("task_id"),
         within_workspace("task_id", "tasks"),

@@ -7,7 +7,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from nexus.features.tasks.domain import Task, TaskBrief, TaskId
-from nexus.features.tasks.graph import Moment, Need
+from nexus.features.tasks.graph import Moment, Need, Node
 
 MAX_SHOWN = 200
 MAX_CHAINS = 20
@@ -60,11 +60,13 @@ class Surroundings:
 
 
 def why(task: Task, actor_id: UUID, needed: Surroundings, waiting: Surroundings) -> Why:
-    ways = _ways(needed.needs)
-    waits_for = _steps(task.id, ways, needed, _blocking(task.id, ways))
-    back = _ways([(other, one) for one, other in waiting.needs])
-    open_ids = {one for one, brief in waiting.briefs.items() if not brief.status.is_finished}
-    unlocks = _steps(task.id, back, waiting, open_ids)
+    waits_for = _steps(task.id, _holders(needed.needs), needed)
+    back = _freed([(other, one) for one, other in waiting.needs])
+    unlocks = [
+        step
+        for step in _steps(task.id, back, waiting)
+        if step.task is None or not step.task.status.is_finished
+    ]
     assigned = {one.id for one in task.assignees}
     is_mine = not assigned or actor_id in assigned
     reasons = [*_own_reasons(task, is_mine=is_mine), *_chains(task, waits_for)]
@@ -77,8 +79,43 @@ def why(task: Task, actor_id: UUID, needed: Surroundings, waiting: Surroundings)
     )
 
 
-def _ways(needs: Sequence[Need]) -> dict[UUID, dict[UUID, Because]]:
-    """From task to task: the two moments of one task are one place here."""
+Ways = Mapping[UUID, Mapping[UUID, Because]]
+"""From each task to those next to it on the way, and what leads there."""
+
+
+def _holders(needs: Sequence[Need]) -> Ways:
+    """From each task to those whose finish it needs itself: not through another one's finish.
+
+    A parent only hands down what it waits for; it holds up its subtasks by nothing of its own.
+    """
+    following: defaultdict[Node, list[Node]] = defaultdict(list)
+    for one, other in needs:
+        following[one].append(other)
+    ways: dict[UUID, dict[UUID, Because]] = {}
+    for kind, task_id in list(following):
+        if kind is not Moment.FINISH:
+            continue
+        found: dict[UUID, Because] = {}
+        stack, seen = [(Moment.FINISH, task_id)], {(Moment.FINISH, task_id)}
+        while stack:
+            node = stack.pop()
+            for other in following.get(node, ()):
+                if other in seen:
+                    continue
+                seen.add(other)
+                if other[0] is Moment.GATE:
+                    stack.append(other)
+                elif node[0] is Moment.FINISH:
+                    found[other[1]] = Because.SUBTASK
+                else:
+                    own = node[1] == task_id
+                    found.setdefault(other[1], Because.DEPENDENCY if own else Because.PARENT)
+        ways[task_id] = found
+    return ways
+
+
+def _freed(needs: Sequence[Need]) -> Ways:
+    """From each task to those that wait for it, its subtasks and its parent among them."""
     ways: defaultdict[UUID, dict[UUID, Because]] = defaultdict(dict)
     for (from_kind, from_id), (to_kind, to_id) in needs:
         if from_id == to_id:
@@ -94,65 +131,29 @@ def _ways(needs: Sequence[Need]) -> dict[UUID, dict[UUID, Because]]:
     return ways
 
 
-def _steps(
-    start: UUID,
-    ways: Mapping[UUID, Mapping[UUID, Because]],
-    around: Surroundings,
-    shown: Container[UUID],
-) -> list[Waiting]:
-    """Those of the tasks that can be reached, the nearest first; the others only lead on."""
+def _steps(start: UUID, ways: Ways, around: Surroundings) -> list[Waiting]:
+    """All tasks that can be reached, the nearest first, each by the shortest way."""
     found: list[Waiting] = []
     seen = {start}
     queue = deque([(start, 0)])
     while queue:
         one, distance = queue.popleft()
-        for other, because in sorted(
-            ways.get(one, {}).items(), key=lambda way: around.briefs[way[0]].key
-        ):
+        beside = sorted(ways.get(one, {}).items(), key=lambda way: around.briefs[way[0]].key)
+        for other, because in beside:
             if other in seen:
                 continue
             seen.add(other)
             queue.append((other, distance + 1))
-            if other not in shown:
-                continue
-            further = [far for far in ways.get(other, {}) if far in shown]
             found.append(
                 Waiting(
                     task=around.seen(other),
                     because=because,
                     via=around.seen(one),
                     distance=distance + 1,
-                    is_root=not further,
+                    is_root=not ways.get(other),
                 )
             )
     return found
-
-
-def _blocking(start: UUID, ways: Mapping[UUID, Mapping[UUID, Because]]) -> set[UUID]:
-    """The tasks that hold somebody up. A parent does so only by what it waits for itself."""
-    order: list[UUID] = []
-    stack, seen = [start], {start}
-    while stack:
-        one = stack.pop()
-        order.append(one)
-        fresh = [other for other in ways.get(one, {}) if other not in seen]
-        seen.update(fresh)
-        stack.extend(fresh)
-    reasons: defaultdict[UUID, set[Because]] = defaultdict(set)
-    for one in order:
-        for other, because in ways.get(one, {}).items():
-            reasons[other].add(because)
-    blocking = {one for one in order if reasons[one] - {Because.PARENT}}
-    grew = True
-    while grew:
-        above = {
-            one
-            for one in order
-            if one not in blocking and any(far in blocking for far in ways.get(one, {}))
-        }
-        grew = bool(above)
-        blocking |= above
-    return blocking
 
 
 def _own_reasons(task: Task, *, is_mine: bool) -> list[str]:

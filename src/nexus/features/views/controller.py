@@ -8,7 +8,7 @@ from litestar import Controller, Request, Response, delete, get, patch, post
 from litestar.di import Provide
 
 from nexus.features.views.domain import ViewId
-from nexus.features.views.dto import ViewIn, ViewOut, ViewPage, ViewPatch, ViewQuery
+from nexus.features.views.dto import ViewIn, ViewOut, ViewPage, ViewPatch, ViewQueryIn
 from nexus.features.views.service import ViewService
 from nexus.features.views.wiring import view_service
 from nexus.platform.actor import Actor
@@ -92,5 +92,5 @@ class ViewController(Controller):
         await views.remove(ViewId(view_id), by=actor)
 
 
-def _plain(query: ViewQuery) -> dict[str, Any]:
+def _plain(query: ViewQueryIn) -> dict[str, Any]:
     return msgspec.to_builtins(query)

@@ -14,7 +14,7 @@ _Words = Annotated[str, Meta(pattern=NO_NUL, max_length=200)]
 _Few = Meta(max_length=50)
 
 
-class ViewQuery(Struct, forbid_unknown_fields=True, frozen=True, omit_defaults=True):
+class ViewQueryIn(Struct, forbid_unknown_fields=True, frozen=True, omit_defaults=True):
     """The query of GET /tasks, parameter by parameter; what is not said does not filter."""
 
     status: Annotated[list[TaskStatus], _Few] = []
@@ -40,13 +40,13 @@ class ViewIn(Struct, forbid_unknown_fields=True, frozen=True):
     """`is_shared` shows it to everybody in the workspace."""
 
     name: Name
-    query: ViewQuery
+    query: ViewQueryIn
     is_shared: bool = False
 
 
 class ViewPatch(Struct, forbid_unknown_fields=True, frozen=True):
     name: Name | UnsetType = UNSET
-    query: ViewQuery | UnsetType = UNSET
+    query: ViewQueryIn | UnsetType = UNSET
     is_shared: bool | UnsetType = UNSET
 
 

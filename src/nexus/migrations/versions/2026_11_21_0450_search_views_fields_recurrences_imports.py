@@ -95,6 +95,11 @@ def upgrade() -> None:
             ["imports.workspace_id", "imports.id"],
             name=op.f("fk_import_records_workspace_id_import_id"),
         ),
+        sa.ForeignKeyConstraint(
+            ["workspace_id", "task_id"],
+            ["tasks.workspace_id", "tasks.id"],
+            name=op.f("fk_import_records_workspace_id_task_id"),
+        ),
         sa.PrimaryKeyConstraint("import_id", "position", name=op.f("pk_import_records")),
     )
     with op.batch_alter_table("import_records", schema=None) as batch_op:
@@ -150,7 +155,7 @@ def upgrade() -> None:
         batch_op.create_index("ix_task_recurrences_next_on", ["next_on"], unique=False)
 
     op.create_table(
-        "task_search",
+        "task_texts",
         sa.Column("number", Serial, autoincrement=True, nullable=False),
         sa.Column("task_id", sa.Uuid(), nullable=False),
         sa.Column("title_words", sa.Text(), nullable=False),
@@ -161,10 +166,10 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["workspace_id", "task_id"],
             ["tasks.workspace_id", "tasks.id"],
-            name=op.f("fk_task_search_workspace_id_task_id"),
+            name=op.f("fk_task_texts_workspace_id_task_id"),
         ),
-        sa.PrimaryKeyConstraint("number", name=op.f("pk_task_search")),
-        sa.UniqueConstraint("task_id", name=op.f("uq_task_search_task_id")),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_task_texts")),
+        sa.UniqueConstraint("task_id", name=op.f("uq_task_texts_task_id")),
     )
     _upgrade_imports()
     _create_search_index()
@@ -203,16 +208,16 @@ def _upgrade_imports() -> None:
 def _create_search_index() -> None:
     if op.get_bind().dialect.name == "postgresql":
         op.execute(
-            "ALTER TABLE task_search ADD COLUMN words tsvector GENERATED ALWAYS AS"
+            "ALTER TABLE task_texts ADD COLUMN words tsvector GENERATED ALWAYS AS"
             " (CAST(title_words || ' ' || body_words || ' ' || comment_words AS tsvector)) STORED"
         )
-        op.execute("CREATE INDEX ix_task_search_words ON task_search USING gin (words)")
+        op.execute("CREATE INDEX ix_task_texts_words ON task_texts USING gin (words)")
         return
     # The ascii tokeniser takes every character beyond ASCII for a part of a word, so that it
     # splits where our own has split and nowhere else.
     op.execute(
         "CREATE VIRTUAL TABLE task_words USING fts5(title_words, body_words, comment_words,"
-        " content='task_search', content_rowid='number', tokenize='ascii', detail='none',"
+        " content='task_texts', content_rowid='number', tokenize='ascii', detail='none',"
         " columnsize=0)"
     )
     names = "title_words, body_words, comment_words"
@@ -226,7 +231,7 @@ def _create_search_index() -> None:
         ("changed", "UPDATE", remove + add),
     ):
         op.execute(
-            f"CREATE TRIGGER task_search_{name} AFTER {moment} ON task_search BEGIN {acts} END"
+            f"CREATE TRIGGER task_texts_{name} AFTER {moment} ON task_texts BEGIN {acts} END"
         )
 
 
@@ -246,7 +251,7 @@ def _fill_search() -> None:
         sa.column("id", sa.Uuid()),
     )
     search = sa.table(
-        "task_search",
+        "task_texts",
         *[sa.column(n) for n in ("title_words", "body_words", "comment_words", "comment_text")],
         sa.column("task_id", sa.Uuid()),
         sa.column("workspace_id", sa.Uuid()),
@@ -289,7 +294,7 @@ def downgrade() -> None:
     op.execute("ALTER TABLE tasks ADD COLUMN words TEXT NOT NULL DEFAULT ''")
     if op.get_bind().dialect.name == "sqlite":
         op.execute("DROP TABLE task_words")
-    op.drop_table("task_search")
+    op.drop_table("task_texts")
     op.drop_table("task_recurrences")
     op.drop_table("import_records")
     op.drop_table("import_parts")
