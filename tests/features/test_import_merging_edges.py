@@ -274,28 +274,54 @@ async def test_a_task_that_went_where_one_cannot_look_is_left_alone(
     assert "SECRET" not in str(done) + str(await records_of(cast.grace, done))
 
 
-async def test_nothing_looks_ready_before_all_it_waits_for_is_in(
-    ada: Person, database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    others = [{"id": number} for number in range(100, 100 + MANY)]
-    old = a_file({"id": 1}, {"id": 2}, {"id": 3, "dependencies": [2]}, *others)
-    await bring_in(ada, database, old)
-    parts = {"id": 1, "subtasks": [{"id": 1, "title": "New part"}]}
-    swapped = [{"id": 2, "status": "done"}, {"id": 3, "dependencies": [4]}, {"id": 4}]
-    await ada.call("POST", "/imports", json=a_file(parts, *swapped, *others))
-    seen: list[set[str]] = []
-    transaction = database.transaction
+class Onlooker:
+    """Somebody who looks at all tasks after every transaction: each with whether it is ready."""
+
+    def __init__(self, person: Person, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.seen: list[dict[str, bool]] = []
+        self._person = person
+        self._transaction = database.transaction
+        monkeypatch.setattr(database, "transaction", self._watched)
 
     @asynccontextmanager
-    async def watched(*args: Any, **options: Any) -> AsyncGenerator[Transaction]:
-        async with transaction(*args, **options) as tx:
+    async def _watched(self, *args: Any, **options: Any) -> AsyncGenerator[Transaction]:
+        async with self._transaction(*args, **options) as tx:
             yield tx
-        seen.append({task["key"] for task in await all_tasks(ada, ready=True)})
+        ready = {task["key"] for task in await all_tasks(self._person, ready=True)}
+        self.seen.append(
+            {task["title"]: task["key"] in ready for task in await all_tasks(self._person)}
+        )
 
-    monkeypatch.setattr(database, "transaction", watched)
+
+OTHERS = [{"id": number} for number in range(100, 100 + MANY)]
+
+
+async def test_a_task_does_not_look_ready_once_a_new_subtask_is_there(
+    ada: Person, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await bring_in(ada, database, a_file({"id": 1}, *OTHERS))
+    parts = {"id": 1, "subtasks": [{"id": 1, "title": "New part"}]}
+    await ada.call("POST", "/imports", json=a_file(parts, *OTHERS))
+    onlooker = Onlooker(ada, database, monkeypatch)
+
     await run_waiting(database)
 
-    assert len(seen) > 5
-    begun = next(n for n, keys in enumerate(seen) if "MASTER-2" not in keys)
-    looked_ready = set[str]().union(*seen[begun:])
-    assert looked_ready & {"MASTER-1", "MASTER-3"} == set()
+    with_part = [look["Task 1"] for look in onlooker.seen if "New part" in look]
+    assert len(onlooker.seen) > len(with_part) > 1
+    assert not any(with_part)
+
+
+async def test_a_task_that_waits_for_another_one_by_now_never_looks_ready_between(
+    ada: Person, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await bring_in(ada, database, a_file({"id": 2}, {"id": 3, "dependencies": [2]}, *OTHERS))
+    changed = [{"id": 2, "status": "done"}, {"id": 3, "dependencies": [4]}, {"id": 4}]
+    await ada.call("POST", "/imports", json=a_file(*changed, *OTHERS))
+    onlooker = Onlooker(ada, database, monkeypatch)
+
+    await run_waiting(database)
+
+    (finished,) = await ada.events(name="task.status_changed")
+    assert len(onlooker.seen) > 3
+    assert not any(look["Task 3"] for look in onlooker.seen)
+    assert finished["payload"]["became_ready"] == []

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from nexus.features.comments.cli import app as comment_commands
 from nexus.features.events.cli import list_events
 from nexus.features.identity.cli import login
 from nexus.features.imports.cli import app as import_commands
@@ -13,6 +14,8 @@ from nexus.features.keys.cli import app as key_commands
 from nexus.features.projects.cli import app as project_commands
 from nexus.features.tasks.cli import app as task_commands
 from nexus.features.tasks.cli import next_tasks
+from nexus.features.tasks.parts_cli import app as part_commands
+from nexus.features.tasks.parts_cli import labels as label_commands
 from nexus.platform.cli import EXIT_CODES_HELP, fail, output, run
 
 app = typer.Typer(
@@ -25,8 +28,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("next")(next_tasks)
+task_commands.add_typer(part_commands)
+task_commands.add_typer(comment_commands)
 app.add_typer(task_commands)
 app.add_typer(project_commands)
+app.add_typer(label_commands)
 app.command("import")(import_file)
 app.add_typer(import_commands)
 app.command("events")(list_events)

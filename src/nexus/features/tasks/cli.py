@@ -6,7 +6,7 @@ import msgspec
 import typer
 from msgspec import UNSET
 
-from nexus.features.tasks.printing import print_task, print_tasks
+from nexus.features.tasks.printing import done, print_task, print_tasks
 from nexus.platform.cli import (
     Csv,
     Cursor,
@@ -334,51 +334,6 @@ def set_task_status(
             _print_freed(api.list_task_activity(moved.key, limit=1))
 
 
-@app.command("comment")
-def comment_task(
-    task: Ref,
-    body: Annotated[
-        str | None, typer.Argument(help="Markdown; '-' reads standard input, else $EDITOR opens.")
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Comment on a task; @handle mentions somebody.
-
-    \b
-    Examples:
-      nexus task comment API-42 "Done on staging. @ada, please look."
-      git log -1 | nexus task comment API-42 -
-    """
-    text = edited("") if body is None else long_text(body)
-    if not text:
-        fail("Nothing was said: the comment is empty.", 6)
-    comment = client().comment_task(task, models.CommentIn(body=text))
-    print_json(comment) if as_json else output().print(f"Commented on {plain(task)}.")
-
-
-@app.command("depend")
-def depend_task(
-    task: Ref,
-    on: Annotated[str, typer.Argument(metavar="OTHER", help="The task to wait for.")],
-    remove: Annotated[bool, typer.Option("--remove", help="No longer wait for it.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Let a task wait for another one, or (--remove) no longer.
-
-    \b
-    Examples:
-      nexus task depend API-42 API-7
-      nexus task depend API-42 API-7 --remove
-    """
-    api = client()
-    if remove:
-        changed = api.undepend_task(task, on)
-        done(changed, as_json, f"{changed.key} no longer waits for {on}.")
-    else:
-        changed = api.depend_task(task, models.DependencyIn(depends_on=on))
-        done(changed, as_json, f"{changed.key} waits for {on}.")
-
-
 app.command("show", hidden=True)(get_task)
 app.command("edit", hidden=True)(update_task)
 
@@ -419,10 +374,6 @@ def _print_freed(activity: models.EventPage) -> None:
     freed: list[str] = payload.get("became_ready", [])
     if freed:
         output().print(f"Ready now: {', '.join(freed)}")
-
-
-def done(task: models.TaskOut, as_json: bool, sentence: str) -> None:
-    print_json(task) if as_json else output().print(plain(sentence))
 
 
 def given_or_unset(value: Any) -> Any:

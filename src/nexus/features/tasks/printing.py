@@ -2,7 +2,7 @@
 
 from rich.console import Console
 
-from nexus.platform.cli import output, paged, plain, print_table, since, word
+from nexus.platform.cli import output, paged, plain, print_json, print_table, since, word
 from nexus_client import models
 
 
@@ -93,8 +93,8 @@ def _print_task(console: Console, task: models.TaskOut) -> None:
             console.print(f"  {plain(name)}: {plain(str(value))}")
     if task.acceptance:
         console.print("\n[bold]Done when[/bold]")
-        for item in task.acceptance:
-            console.print(f"  {'✓' if item.is_met else '·'} {plain(item.text)}")
+        for number, item in enumerate(task.acceptance, start=1):
+            console.print(f"  {number}. {'✓' if item.is_met else '·'} {plain(item.text)}")
     for heading, text in (
         ("Description", task.description),
         ("Details", task.details),
@@ -116,3 +116,7 @@ def print_briefs(heading: str, tasks: list[models.TaskBriefOut]) -> None:
         output().print(f"\n[bold]{heading}[/bold]")
     for one in tasks:
         output().print(f"  {one.key}  {plain(one.title)}  ({word(one.status)})")
+
+
+def done(task: models.TaskOut, as_json: bool, sentence: str) -> None:
+    print_json(task) if as_json else output().print(plain(sentence))
