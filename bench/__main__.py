@@ -1,8 +1,9 @@
 """`python -m bench`: seed, measure, report."""
 
 import os
+import signal
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 
 from rich.console import Console
@@ -29,9 +30,14 @@ from bench.report import compared_sheet, growth_sheet, memory_sheet, page
 from bench.seeding import Advance
 from tools.postgres import URL
 
+FEWEST_TASKS = 1_000
+_WIDTH = 150
+
 
 def main() -> None:
     given = _arguments()
+    # An exception, so that servers and databases are cleared away.
+    signal.signal(signal.SIGTERM, lambda _signal, _frame: sys.exit(143))
     kinds = KINDS if given.database == "both" else (given.database,)
     if "postgresql" in kinds and URL not in os.environ:
         sys.exit("No PostgreSQL: run it as 'python -m tools.postgres -- python -m bench'.")
@@ -70,13 +76,16 @@ def _arguments() -> Namespace:
     )
     parser.add_argument("--profile", choices=OPERATIONS, help="print where its time goes instead")
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the report as Markdown")
-    return parser.parse_args()
+    given = parser.parse_args()
+    if given.tasks < FEWEST_TASKS:
+        parser.error(f"--tasks takes {FEWEST_TASKS} or more")
+    return given
 
 
 def _operations(text: str) -> list[str]:
     names = text.split(",")
     if unknown := set(names) - set(OPERATIONS):
-        raise ValueError(f"unknown: {unknown}")
+        raise ArgumentTypeError(f"unknown: {', '.join(sorted(unknown))}")
     return names
 
 
@@ -94,7 +103,7 @@ def _measure(kinds: tuple[str, ...], options: Options, given: Namespace) -> None
     if growth:
         sheets.append(growth_sheet(growth, options.tasks))
     for sheet in sheets:
-        Console(width=150).print(sheet.table())
+        Console(width=max(Console().width, _WIDTH)).print(sheet.table())
     if given.write:
         postgresql = describe_server() if URL in os.environ else "not measured"
         was = given.write.read_text() if given.write.exists() else ""

@@ -106,10 +106,10 @@ def page(sheets: Sequence[Sheet], postgresql: str, was: str) -> str:
     kept = was.partition(MARKER)[2].strip("\n")
     facts = "\n".join(f"- {fact}" for fact in _facts(postgresql))
     tables = "\n".join(sheet.markdown() for sheet in sheets)
-    ending = f"{kept}\n" if kept else ""
+    ending = f"\n{kept}\n" if kept else ""
     return (
         "# Benchmarks\n\nWritten by `make bench`; bold values miss their aim.\n\n"
-        f"{facts}\n\n{tables}\n{MARKER}\n\n{ending}"
+        f"{facts}\n\n{tables}\n{MARKER}\n{ending}"
     )
 
 

@@ -4,22 +4,46 @@ import os
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+from typing_extensions import override
 
 from nexus.features.comments.cli import app as comment_commands
 from nexus.features.events.cli import list_events
-from nexus.features.identity.cli import login
+from nexus.features.fields.cli import app as field_commands
+from nexus.features.identity.cli import account, login, logout, profile_commands, sessions
 from nexus.features.imports.cli import app as import_commands
 from nexus.features.imports.cli import import_file
 from nexus.features.keys.cli import app as key_commands
 from nexus.features.projects.cli import app as project_commands
+from nexus.features.repositories.cli import app as repository_commands
 from nexus.features.tasks.cli import app as task_commands
 from nexus.features.tasks.cli import next_tasks
 from nexus.features.tasks.parts_cli import app as part_commands
 from nexus.features.tasks.parts_cli import labels as label_commands
+from nexus.features.views.cli import app as view_commands
+from nexus.features.workspaces.cli import invitations, users, workspaces
+from nexus.platform.api_command import call_api
 from nexus.platform.cli import EXIT_CODES_HELP, fail, output, run
+
+
+class InOrder(TyperGroup):
+    """Lists commands in the order in which people need them, and what is new at the end."""
+
+    ORDER = (
+        *("task", "next", "view", "project", "field", "label", "repository"),
+        *("import", "imports", "events", "user", "invitation", "workspace"),
+        *("key", "me", "session", "profile", "login", "logout", "api", "serve", "migrate"),
+    )
+
+    @override
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # pyright: ignore[reportIncompatibleMethodOverride] - Typer's own
+        place = {name: number for number, name in enumerate(self.ORDER)}
+        return sorted(super().list_commands(ctx), key=lambda name: place.get(name, len(place)))
+
 
 app = typer.Typer(
     name="nexus",
+    cls=InOrder,
     help="One shared backlog for people and AI coding agents.",
     epilog=EXIT_CODES_HELP,
     no_args_is_help=True,
@@ -31,13 +55,24 @@ app.command("next")(next_tasks)
 task_commands.add_typer(part_commands)
 task_commands.add_typer(comment_commands)
 app.add_typer(task_commands)
+app.add_typer(view_commands)
 app.add_typer(project_commands)
+app.add_typer(field_commands)
+app.add_typer(repository_commands)
 app.add_typer(label_commands)
 app.command("import")(import_file)
 app.add_typer(import_commands)
 app.command("events")(list_events)
+app.add_typer(users)
+app.add_typer(invitations)
+app.add_typer(workspaces)
 app.add_typer(key_commands)
+app.add_typer(account)
+app.add_typer(sessions)
+app.add_typer(profile_commands)
 app.command("login")(login)
+app.command("logout")(logout)
+app.command("api")(call_api)
 
 
 @app.callback()
@@ -90,7 +125,13 @@ def migrate(
         str, typer.Option(help="An older revision to go back to, or 'base'.")
     ] = "head",
 ) -> None:
-    """Bring the database's schema up to date."""
+    """Bring the database's schema up to date.
+
+    \b
+    Examples:
+      nexus migrate
+      nexus migrate --database postgresql://nexus@db/nexus
+    """
     from nexus.entrypoints.serve import CannotServe, migrate_settings  # noqa: PLC0415
 
     settings = _settings(None, None, database)

@@ -186,16 +186,23 @@ class Transaction:
             raise RuntimeError("This statement needs a workspace, and the system's work has none.")
         return self._workspace_id
 
+    @property
+    def is_of_workspace(self) -> bool:
+        return self._workspace_id is not None
+
     async def execute(
         self,
         statement: Executable,
         parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
     ) -> CursorResult[Any]:
+        return await (await self._opened()).execute(statement, parameters)
+
+    async def _opened(self) -> AsyncConnection:
         if self._connection is None:
             self._connection = await self._connect()
             for hook in self.on_open:
                 await hook(self)
-        return await self._connection.execute(statement, parameters)
+        return self._connection
 
     async def let_go(self) -> None:
         """Give a reading's connection back early, before something slow; it can read again."""

@@ -8,11 +8,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from typing import Any, ClassVar
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Executable, bindparam, func, insert, select, text
+from sqlalchemy import Executable, Uuid, bindparam, text
 
 from nexus.platform.actor import Actor, ActorId, WorkspaceId
 from nexus.platform.clock import now
@@ -136,18 +137,41 @@ async def write_events(recorded: list[Recorded], execute: Execute, *, locking: b
     for workspace_id in sorted(by_workspace):
         if locking:
             await execute(*advisory_lock(AdvisoryLock.EVENTS, workspace_id))
-        newest = (
-            select(func.coalesce(func.max(EventRow.seq), 0))
-            .where(EventRow.workspace_id == bindparam("events_of", workspace_id))
-            .scalar_subquery()
-        )
         events = by_workspace[workspace_id]
         for start in range(0, len(events), ROWS_PER_STATEMENT):
-            rows = [
-                {"seq": newest + position, **_columns(one)}
-                for position, one in enumerate(events[start : start + ROWS_PER_STATEMENT], start=1)
-            ]
-            await execute(insert(EventRow).values(rows), {})
+            chunk = events[start : start + ROWS_PER_STATEMENT]
+            values = {
+                f"{name}_{position}": value
+                for position, one in enumerate(chunk, start=1)
+                for name, value in _columns(one).items()
+            }
+            await execute(_insertion(len(chunk)), {"of": workspace_id, **values})
+
+
+_NOT_WRITTEN = {"seq", "assignment_id", "fence"}
+
+
+@cache
+def _insertion(count: int) -> Executable:
+    """A statement for so many events, with the next numbers of the workspace `of`.
+
+    Written out, because SQLAlchemy compiles an insert of several rows anew at every call.
+    """
+    columns = [c for c in EventRow.__table__.columns if c.name not in _NOT_WRITTEN]
+    names = ", ".join(f'"{column.name}"' for column in columns)
+    rows = ", ".join(
+        f"((SELECT coalesce(max(seq), 0) FROM events WHERE workspace_id = :of) + {position}, "
+        + ", ".join(f":{column.name}_{position}" for column in columns)
+        + ")"
+        for position in range(1, count + 1)
+    )
+    binds = [
+        bindparam(f"{column.name}_{position}", type_=column.type)
+        for position in range(1, count + 1)
+        for column in columns
+    ]
+    statement = text(f"INSERT INTO events (seq, {names}) VALUES {rows}")  # noqa: S608 - our columns
+    return statement.bindparams(bindparam("of", type_=Uuid()), *binds)
 
 
 def _columns(one: Recorded) -> dict[str, Any]:

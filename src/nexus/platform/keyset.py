@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, UnaryExpression, and_, literal, or_
+from sqlalchemy import ColumnElement, UnaryExpression, and_, bindparam, or_
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,19 +24,23 @@ class OrderBy:
         return self.column.desc() if self.descending else self.column.asc()
 
 
-def rows_after(order: Sequence[OrderBy], values: Sequence[Any]) -> ColumnElement[bool]:
-    """True for the rows that come after the one with these values."""
+def rows_after(order: Sequence[OrderBy], name: str = "after") -> ColumnElement[bool]:
+    """True for the rows that come after the one with the values `after_0`, `after_1`, ..."""
+    bounds = [bindparam(f"{name}_{n}", type_=by.column.type) for n, by in enumerate(order)]
     alternatives: list[ColumnElement[bool]] = []
-    for position, (by, value) in enumerate(zip(order, values, strict=True)):
-        bound = literal(value, by.column.type)
+    for position, (by, bound) in enumerate(zip(order, bounds, strict=True)):
         beyond = by.column < bound if by.descending else by.column > bound
         equal = [
-            earlier.column == literal(known, earlier.column.type)
-            for earlier, known in zip(order[:position], values, strict=False)
+            earlier.column == known
+            for earlier, known in zip(order[:position], bounds, strict=False)
         ]
         alternatives.append(and_(*equal, beyond))
     first = order[0]
-    bound = literal(values[0], first.column.type)
     # Redundant, but it lets the database start its index scan in the right place.
-    from_here = first.column <= bound if first.descending else first.column >= bound
+    from_here = first.column <= bounds[0] if first.descending else first.column >= bounds[0]
     return and_(from_here, or_(*alternatives))
+
+
+def bounds_of(values: Sequence[Any], name: str = "after") -> dict[str, Any]:
+    """The values of a cursor, as `rows_after` takes them."""
+    return {f"{name}_{n}": value for n, value in enumerate(values)}

@@ -56,6 +56,13 @@ class Profiles:
         others = tuple(one for one in self.profiles if one.name != profile.name)
         return replace(self, current=profile.name, profiles=(*others, profile))
 
+    def with_current(self, name: str) -> "Profiles":
+        return replace(self, current=name)
+
+    def without(self, name: str) -> "Profiles":
+        """Without that one. If it was the current one, none is: nobody acts elsewhere unawares."""
+        return replace(self, profiles=tuple(one for one in self.profiles if one.name != name))
+
     def save(self) -> Path:
         """Write the file for this user's eyes alone, all of it or nothing."""
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import InstrumentedAttribute
 
-from nexus.platform.database import Transaction
+from nexus.platform.prepared import Looking
 
 _projects = table(
     "projects",
@@ -40,7 +40,7 @@ _members = table(
 
 
 def visible(
-    project_id: InstrumentedAttribute[Any] | ColumnElement[Any], tx: Transaction
+    project_id: InstrumentedAttribute[Any] | ColumnElement[Any], tx: Looking
 ) -> ColumnElement[bool]:
     """True where the transaction's viewer may see the project, or the row has no project."""
     if tx.viewer is None:
@@ -49,7 +49,7 @@ def visible(
 
 
 def visible_key(
-    project_key: InstrumentedAttribute[Any] | ColumnElement[Any], tx: Transaction
+    project_key: InstrumentedAttribute[Any] | ColumnElement[Any], tx: Looking
 ) -> ColumnElement[bool]:
     """As `visible`, for rows that name their project by its key."""
     if tx.viewer is None:
@@ -57,7 +57,7 @@ def visible_key(
     return or_(project_key.is_(None), project_key.not_in(_hidden(_projects.c.key, tx)))
 
 
-def hidden_keys(tx: Transaction) -> ColumnElement[Any]:
+def hidden_keys(tx: Looking) -> ColumnElement[Any]:
     """The keys of the projects that the viewer may not see, joined by commas; NULL for none."""
     if tx.viewer is None:
         return cast(null(), Text())
@@ -65,7 +65,7 @@ def hidden_keys(tx: Transaction) -> ColumnElement[Any]:
     return select(func.aggregate_strings(hidden.c.key, ",")).scalar_subquery()
 
 
-def _hidden(column: ColumnElement[Any], tx: Transaction) -> Select[Any]:
+def _hidden(column: ColumnElement[Any], tx: Looking) -> Select[Any]:
     joined = select(_members.c.project_id).where(
         _members.c.workspace_id == tx.workspace_id, _members.c.actor_id == tx.viewer
     )

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from nexus.platform.cli import (
+    Csv,
     Cursor,
     Json,
     Limit,
@@ -30,6 +31,7 @@ def list_events(
     oldest: Annotated[bool, typer.Option("--oldest", help="The oldest first.")] = False,
     limit: Limit = 20,
     cursor: Cursor = None,
+    as_csv: Csv = False,
     as_json: Json = False,
 ) -> None:
     """Say what happened in the workspace, the newest first.
@@ -39,6 +41,7 @@ def list_events(
       nexus events --task API-42
       nexus events --name 'task.*' --since 2026-12-01T00:00:00Z
       nexus events --oldest --after 120 --json
+      nexus events --limit 200 --csv > events.csv
     """
     page = client().list_events(
         task=task,
@@ -59,7 +62,7 @@ def list_events(
         [
             (
                 str(one.seq),
-                one.recorded_at[:19].replace("T", " "),
+                one.recorded_at if as_csv else one.recorded_at[:19].replace("T", " "),
                 plain(one.actor.name) if one.actor else "?",
                 one.name,
                 plain(_about(one.payload, one.subject)),
@@ -67,6 +70,7 @@ def list_events(
             for one in page.items
         ],
         empty="Nothing like that has happened yet.",
+        as_csv=as_csv,
     )
     print_more(page.next_cursor)
 

@@ -1,7 +1,7 @@
 """The first phase of an import: records become tasks, or change those that they became before."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,10 +15,11 @@ from nexus.features.imports.domain import (
     Outcome,
     ParsedTask,
 )
-from nexus.features.imports.merging import Merge, base_of, is_same, merged, partly
+from nexus.features.imports.merging import Merge, base_of, is_same, merged, scored
 from nexus.features.imports.repository import ImportRepository, SourceRepository
 from nexus.features.tasks.arrivals import TaskIntake
-from nexus.features.tasks.domain import ImportedTask, Task, TaskFields, TaskId, TaskStatus
+from nexus.features.tasks.domain import ImportedTask, Task, TaskEdit, TaskFields, TaskId
+from nexus.features.tasks.errors import TaskArchived
 from nexus.features.tasks.service import TaskService
 from nexus.platform.actor import Actor
 from nexus.platform.errors import AppError
@@ -29,7 +30,7 @@ NOT_IMPORTED = "This task was not imported from the file that the scores belong 
 
 @dataclass(kw_only=True)
 class Decision:
-    """What is to be done with a record."""
+    """What is to be done with a record. `gains`: a task of long standing will wait for more."""
 
     record: ParsedTask
     outcome: Outcome
@@ -40,6 +41,7 @@ class Decision:
     base: Mapping[str, Any] = field(default_factory=dict[str, Any])
     is_base_new: bool = True
     comments_here: frozenset[str] = frozenset()
+    gains: bool = False
     notes: list[Note] = field(default_factory=list[Note])
 
 
@@ -58,14 +60,29 @@ class RecordWriter:
         self._intake = intake
         self._comments = comments
 
-    async def write(self, one: Import, records: Sequence[ParsedTask], *, by: Actor) -> Import:
-        """Take in the next records. Of a dry run only what would have come of them is kept."""
+    async def write(
+        self,
+        one: Import,
+        records: Sequence[ParsedTask],
+        *,
+        unnamed: Container[str],
+        by: Actor,
+    ) -> Import:
+        """Take in the next records. Of a dry run only what would have come of them is kept.
+
+        `unnamed` are the lists without a name of their own.
+        """
         decisions = await self._decide(one, records)
+        await self._foresee_scores(one, decisions)
         if not one.is_dry_run:
             merges = [(d, d.merge) for d in decisions if d.merge]
-            if any(merge.status or merge.is_new_parent for _, merge in merges):
+            has_parents = any(d.parent_id for d in decisions if d.outcome is Outcome.CREATED)
+            if has_parents or any(
+                d.gains or (d.merge and d.merge.is_new_parent) for d in decisions
+            ):
                 await self._intake.lock()  # the graph's lock comes before those of tasks
-            await self._add(one, decisions, by)
+            await self._add(one, decisions, unnamed, by)
+            await self._intake.hold_up([d.task_id for d in decisions if d.gains and d.task_id])
             for decision, merge in merges:
                 await self._change(one, decision, merge, by)
         await self._imports.add_records(
@@ -90,12 +107,24 @@ class RecordWriter:
             known |= {(name, external_id): task_id for external_id, task_id in found.items()}
         met = [known[r.list, r.id] for r in records if (r.list, r.id) in known]
         bases = await self._sources.list_bases(met) if met else {}
+        for name in {record.list for record in records}:
+            wanted = {
+                bases[known[name, r.id]].get("parent")
+                for r in records
+                if r.list == name and (name, r.id) in known
+            }
+            missing = {one for one in wanted if one and (name, one) not in known}
+            if missing:
+                found = await self._sources.list_ids(one.source, name, missing)
+                known |= {(name, external_id): task_id for external_id, task_id in found.items()}
         tasks = await self._tasks.list_by_ids(met) if met else {}
         decisions: list[Decision] = []
         for record in records:
             task_id = known.get((record.list, record.id))
             if task_id and task_id in tasks:
                 decision = self._merged(one, record, tasks[task_id], bases[task_id], known)
+            elif task_id:
+                decision = _set_aside(record, "hidden", "It is in a project that you cannot see.")
             else:
                 decision = _new(one, record)
             decision.parent_id = known.get((record.list, record.parent or ""))
@@ -112,23 +141,32 @@ class RecordWriter:
         base: Mapping[str, Any],
         known: Mapping[tuple[str, str], TaskId],
     ) -> Decision:
-        theirs = partly(base, record) if one.is_partial else base_of(record)
-        if record.is_deleted:
-            theirs = {**base, "status": TaskStatus.CANCELLED.value}
+        before, theirs = base, base_of(record)
+        if one.is_partial:
+            before, theirs = scored(base, record.complexity)
+        elif record.is_deleted:
+            theirs = {**base, "custom": base.get("custom", {})}
         elif record.set_aside:
             return _new(one, record)
-        base_parent = known.get((record.list, base.get("parent") or ""))
-        same = ours.parent_id == base_parent
-        our_parent = base.get("parent") if same else f"here:{ours.parent_id}"
-        merge = merged(base, theirs, ours, our_parent=our_parent)
-        fresh = {**theirs, "depends_on": base.get("depends_on"), "links": base.get("links", [])}
+        merge = merged(before, theirs, ours, our_parent=_our_parent(record, ours, base, known))
         notes = [*record.notes]
+        if ours.archived_at and merge.changed:
+            notes.append(Note(code="not_applied", message=str(TaskArchived(key=ours.key))))
+            merge = Merge(edit=TaskEdit())
         if merge.changed:
             names = ", ".join(merge.changed)
             notes.append(Note(code="merged", message=f"Changed there and taken over: {names}."))
         for name in merge.conflicts:
             message = f"'{name}' was changed there and here; what stands here was kept."
             notes.append(Note(code="conflict", message=message))
+        if one.is_partial:
+            fresh = {**base, "score": record.complexity}
+        else:  # the next phase compares these with what they were
+            kept = {n: base[n] for n in ("depends_on", "links", "status", "score") if n in base}
+            fresh = {**theirs, **kept}
+        gains = not one.is_partial and bool(
+            set(record.depends_on) - set(base.get("depends_on") or ())
+        )
         return Decision(
             record=record,
             outcome=Outcome.UPDATED if merge.changed else Outcome.UNCHANGED,
@@ -136,16 +174,30 @@ class RecordWriter:
             key=ours.key,
             merge=merge,
             base=fresh,
-            is_base_new=not is_same(fresh, base),
+            is_base_new=gains or not is_same(fresh, base),
             comments_here=frozenset(base.get("comments") or ()),
+            gains=gains,
             notes=notes,
         )
 
-    async def _add(self, one: Import, decisions: Sequence[Decision], by: Actor) -> None:
+    async def _foresee_scores(self, one: Import, decisions: Sequence[Decision]) -> None:
+        """Say how many subtasks have a score from their parent."""
+        if not one.is_partial:
+            return
+        for decision in decisions:
+            if decision.task_id and decision.record.complexity:
+                count = await self._tasks.count_unscored_below(decision.task_id)
+                if count:
+                    message = f"Its {count} subtasks without a score of their own have it too."
+                    decision.notes.append(Note(code="passed_on", message=message))
+
+    async def _add(
+        self, one: Import, decisions: Sequence[Decision], unnamed: Container[str], by: Actor
+    ) -> None:
         created = [d for d in decisions if d.outcome is Outcome.CREATED]
         if not created:
             return
-        arrivals = [_arrival(one, decision) for decision in created]
+        arrivals = [_arrival(one, decision, unnamed) for decision in created]
         keys = await self._intake.add(arrivals, import_id=one.id, by=by)
         await self._sources.add([_source_row(one, decision) for decision in created])
         for decision, arrival in zip(created, arrivals, strict=True):
@@ -160,27 +212,15 @@ class RecordWriter:
         try:
             if edit:
                 await self._tasks.update(ref, edit, version=None, by=by)
-            if merge.status:
-                await self._move(ref, merge.status, by)
         except AppError as error:
             decision.outcome = Outcome.UNCHANGED
             decision.notes.append(Note(code="not_applied", message=str(error)))
         if one.is_partial and decision.record.complexity and decision.task_id:
-            count = await self._tasks.pass_on_complexity(decision.task_id, by=by)
-            if count:
-                message = f"Its {count} subtasks without a score of their own have it too."
-                decision.notes.append(Note(code="passed_on", message=message))
+            await self._tasks.pass_on_complexity(decision.task_id, by=by)
         await self._comment([decision], by)
         original = None if one.is_partial else decision.record.original
         if decision.task_id and decision.is_base_new:
             await self._sources.save_base(decision.task_id, one.id, dict(decision.base), original)
-
-    async def _move(self, ref: str, status: TaskStatus, by: Actor) -> None:
-        """To another status; from a finished one by way of todo, which reopens it."""
-        now_in = (await self._tasks.brief(ref)).status
-        if now_in.is_finished and status is not TaskStatus.TODO:
-            await self._tasks.set_status(ref, TaskStatus.TODO, version=None, by=by)
-        await self._tasks.set_status(ref, status, version=None, by=by)
 
     async def _comment(self, decisions: Sequence[Decision], by: Actor) -> None:
         said = [
@@ -200,14 +240,30 @@ def _new(one: Import, record: ParsedTask) -> Decision:
         return Decision(
             record=record, outcome=Outcome.CREATED, task_id=TaskId(new_id()), notes=notes
         )
-    if not notes:
-        notes.append(Note(code="set_aside", message=why))
+    return _set_aside(record, "set_aside", why)
+
+
+def _set_aside(record: ParsedTask, code: str, why: str) -> Decision:
+    notes = list(record.notes) or [Note(code=code, message=why)]
     return Decision(record=record, outcome=Outcome.SET_ASIDE, notes=notes)
 
 
-def _arrival(one: Import, decision: Decision) -> ImportedTask:
+def _our_parent(
+    record: ParsedTask,
+    ours: Task,
+    base: Mapping[str, Any],
+    known: Mapping[tuple[str, str], TaskId],
+) -> str | None:
+    """The parent that the task has here, by the id of the file where it is one of its records."""
+    for name in (record.parent, base.get("parent")):
+        if ours.parent_id == known.get((record.list, name or "")):
+            return name
+    return f"here:{ours.parent_id}"
+
+
+def _arrival(one: Import, decision: Decision, unnamed: Container[str]) -> ImportedTask:
     record = decision.record
-    label = _label_of(one, record.list)
+    label = None if record.list in unnamed else _label_of(one, record.list)
     return ImportedTask(
         id=TaskId(decision.task_id or new_id()),
         project=one.projects[record.list],

@@ -98,7 +98,7 @@ class BeadsIndex:
             self.doubles.append(earlier)
             del self.lines[own_id]  # so that the ids stand in the order of their lines
         self.lines[own_id] = start
-        is_deleted = bool(values.get("deleted_at")) or values.get("status") == "tombstone"
+        is_deleted = values.get("status") == "tombstone"
         is_finished = status_of(values.get("status"), Notes())[0].is_finished
         _mark(self.deleted, own_id, is_in=is_deleted)
         _mark(self.finished, own_id, is_in=is_finished)

@@ -45,8 +45,8 @@ class ComplexityReport:
         for position, raw in enumerate(self._rows, start=1):
             try:
                 row = msgspec.json.decode(raw, type=dict[str, Any])
-            except (msgspec.DecodeError, RecursionError) as error:
-                raise FileNotUnderstood(why=f"row {position} is not an object.") from error
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+                raise FileNotUnderstood(why=f"row {position} cannot be read.") from error
             record = _record(self._tag, position, row, storable(bytes(raw).decode()))
             if record.id in seen:
                 why = f"Task {record.id} is scored twice."

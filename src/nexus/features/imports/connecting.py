@@ -1,8 +1,11 @@
 """The later phases of an import: what waits for what, and the columns that follow from it."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
 from uuid import UUID
 
 from nexus.features.imports.domain import (
@@ -14,9 +17,11 @@ from nexus.features.imports.domain import (
     Outcome,
     ParsedTask,
 )
+from nexus.features.imports.merging import is_same
 from nexus.features.imports.repository import ImportRepository, SourceRepository
 from nexus.features.tasks.arrivals import GraphIntake, TaskIntake, Unlocks, WorkspaceGraph
-from nexus.features.tasks.domain import NewLink, TaskId
+from nexus.features.tasks.domain import NewLink, TaskId, TaskStatus
+from nexus.features.tasks.service import TaskService
 from nexus.platform.actor import Actor
 from nexus.platform.errors import AppError
 from nexus.platform.ids import new_id
@@ -26,6 +31,10 @@ LOOKED_UP = 500
 Pair = tuple[TaskId, TaskId]
 Name = tuple[str, str]
 """The list and the id of a record."""
+
+Part = tuple[ParsedTask, ImportRecord]
+Remark = Callable[[int, str, str], None]
+"""Takes the position of a record, a note's code and its message."""
 
 
 @dataclass(kw_only=True)
@@ -44,9 +53,11 @@ class EdgeWriter:
         sources: SourceRepository,
         intake: TaskIntake,
         graph: GraphIntake,
+        tasks: TaskService,
     ) -> None:
         self._imports = imports
         self._sources = sources
+        self._tasks = tasks
         self._intake = intake
         self._graph = graph
 
@@ -55,6 +66,8 @@ class EdgeWriter:
         plan = Plan(graph=await self._graph.load())
         wanted = await asyncio.to_thread(_wanted, backlog)
         names = {name for pair in wanted for name in pair}
+        if one.is_dry_run:
+            names |= (await asyncio.to_thread(_parents, backlog)).keys()
         for list_name in {name for name, _ in names}:
             ids = [external_id for name, external_id in names if name == list_name]
             for start in range(0, len(ids), LOOKED_UP):
@@ -63,9 +76,7 @@ class EdgeWriter:
                 )
                 plan.ids |= {(list_name, ext): task_id for ext, task_id in found.items()}
         if one.is_dry_run:
-            for name in sorted(names - plan.ids.keys()):
-                plan.ids[name] = TaskId(new_id())
-                plan.graph.add_new(plan.ids[name])
+            self._imagine(plan, await asyncio.to_thread(_parents, backlog))
         pairs = [
             (plan.ids[task], plan.ids[on])
             for task, on in wanted
@@ -75,6 +86,14 @@ class EdgeWriter:
         fits = await asyncio.to_thread(plan.graph.fitting, pairs)
         plan.fitting = {pair for pair, is_fit in zip(pairs, fits, strict=True) if is_fit}
         return plan
+
+    def _imagine(self, plan: Plan, parents: Mapping[Name, Name | None]) -> None:
+        """Tasks that a dry run does not make, so that circles through them are seen."""
+        new = [name for name in parents if name not in plan.ids]
+        plan.ids |= {name: TaskId(new_id()) for name in new}
+        for name in new:
+            parent = parents[name]
+            plan.graph.add_new(plan.ids[name], plan.ids[parent] if parent else None)
 
     async def write(
         self, one: Import, plan: Plan, records: Sequence[ParsedTask], *, by: Actor
@@ -94,10 +113,14 @@ class EdgeWriter:
         def remark(position: int, code: str, message: str) -> None:
             notes.setdefault(position, []).append(Note(code=code, message=message))
 
-        if one.is_dry_run:
-            counts = _planned(plan, parts, remark)
+        task_ids = [TaskId(was.task_id) for _, was in parts if was.task_id]
+        bases = await self._sources.list_bases(task_ids)
+        if one.is_partial:
+            counts: dict[str, int] = {}
+        elif one.is_dry_run:
+            counts = _planned(plan, parts, bases, remark)
         else:
-            counts = await self._write(one, plan, parts, remark, by)
+            counts = await self._write(one, plan, parts, bases, remark, by)
         await self._imports.save_records(one.id, [_with(written[p], n) for p, n in notes.items()])
         return replace(
             one,
@@ -109,61 +132,103 @@ class EdgeWriter:
         self,
         one: Import,
         plan: Plan,
-        parts: Sequence[tuple[ParsedTask, ImportRecord]],
-        remark: Callable[[int, str, str], None],
+        parts: Sequence[Part],
+        bases: Mapping[TaskId, Mapping[str, Any]],
+        remark: Remark,
         by: Actor,
     ) -> dict[str, int]:
-        task_ids = [TaskId(was.task_id) for _, was in parts if was.task_id]
-        bases = await self._sources.list_bases(task_ids)
-        counts: dict[str, int] = {}
+        counts: Counter[str] = Counter()
         fresh: dict[Pair, int] = {}
         links: list[NewLink] = []
         for record, was in parts:
             task_id = TaskId(was.task_id or UUID(int=0))
             base = bases[task_id]
             before = set[str](base.get("depends_on") or ())
-            for on in record.depends_on:
-                pair = (task_id, plan.ids.get((record.list, on), task_id))
-                if pair not in plan.fitting:
-                    remark(was.position, *_circle(record, on))
-                    continue
-                counts[record.list] = counts.get(record.list, 0) + 1
-                if was.outcome is Outcome.CREATED:
-                    fresh[pair] = was.position
-                elif on not in before:
-                    await self._depend(pair, on, was.position, remark, by)
-            if was.outcome is not Outcome.CREATED:
-                for gone in before - set(record.depends_on):
-                    await self._undepend(task_id, plan.ids.get((record.list, gone)), by)
+            fitting, said = _edges(plan, record, task_id)
+            for note in said:
+                remark(was.position, *note)
+            counts[record.list] += len(fitting)
+            if was.outcome is Outcome.CREATED:
+                fresh |= dict.fromkeys(fitting.values(), was.position)
+            else:
+                added = {on: pair for on, pair in fitting.items() if on not in before}
+                await self._depend(added, was.position, remark, by)
+                gone = before - set(record.depends_on)
+                await self._undepend(one, record, task_id, gone, partial(remark, was.position), by)
             links += await self._links(one, record, task_id, base.get("links") or [])
-            known_links = [[link.kind, link.to, link.url] for link in record.links]
-            if list(record.depends_on) != base.get("depends_on") or known_links != base.get(
-                "links"
-            ):
-                kept = {**base, "depends_on": list(record.depends_on), "links": known_links}
-                await self._sources.save_base(task_id, one.id, kept, None)
         for pair in await self._graph.add(list(fresh), known=plan.graph, by=by) if fresh else ():
             remark(fresh[pair], "cycle", "One of its dependencies would close a circle by now.")
         await self._intake.add_links(links)
+        for record, was in parts:
+            task_id = TaskId(was.task_id or UUID(int=0))
+            if was.outcome is not Outcome.CREATED:
+                await self._set_status(record, task_id, bases[task_id], was.position, remark, by)
+            kept = {**bases[task_id], **_connections(record)}
+            if not is_same(kept, bases[task_id]):
+                await self._sources.save_base(task_id, one.id, kept, None)
         return counts
 
     async def _depend(
+        self, added: Mapping[str, Pair], position: int, remark: Remark, by: Actor
+    ) -> None:
+        there = await self._graph.existing(list(added.values())) if added else set[Pair]()
+        for on, pair in added.items():
+            if pair in there:
+                continue
+            try:
+                await self._graph.depend(*pair, by=by)
+                remark(position, "merged", f"It waits for {on} now, as it does there.")
+            except AppError as error:
+                remark(position, "not_applied", str(error))
+
+    async def _undepend(
         self,
-        pair: Pair,
-        on: str,
-        position: int,
-        remark: Callable[[int, str, str], None],
+        one: Import,
+        record: ParsedTask,
+        task_id: TaskId,
+        gone: set[str],
+        remark: Callable[[str, str], None],
         by: Actor,
     ) -> None:
+        ids = await self._sources.list_ids(one.source, record.list, gone) if gone else {}
+        there = await self._graph.existing([(task_id, on) for on in ids.values()]) if ids else ()
+        for name, on in ids.items():
+            if (task_id, on) not in there:
+                continue
+            try:
+                await self._graph.undepend(task_id, on, by=by)
+                remark("merged", f"It no longer waits for {name}, as it does not there.")
+            except AppError as error:
+                remark("not_applied", str(error))
+
+    async def _set_status(
+        self,
+        record: ParsedTask,
+        task_id: TaskId,
+        base: Mapping[str, Any],
+        position: int,
+        remark: Remark,
+        by: Actor,
+    ) -> None:
+        """Bring in a status that was changed there, now that the dependencies are right."""
+        there = _status_there(record)
+        was = base.get("status", there.value)
+        if there.value == was:
+            return
+        here = (await self._tasks.brief(str(task_id))).status
+        if here is there:
+            return
+        if here.value != was:
+            message = "'status' was changed there and here; what stands here was kept."
+            remark(position, "conflict", message)
+            return
         try:
-            await self._graph.depend(*pair, by=by)
-            remark(position, "merged", f"It waits for {on} now, as it does there.")
+            if here.is_finished and there is not TaskStatus.TODO:  # by way of a reopening
+                await self._tasks.set_status(str(task_id), TaskStatus.TODO, version=None, by=by)
+            await self._tasks.set_status(str(task_id), there, version=None, by=by)
+            remark(position, "merged", "Changed there and taken over: status.")
         except AppError as error:
             remark(position, "not_applied", str(error))
-
-    async def _undepend(self, task_id: TaskId, on: TaskId | None, by: Actor) -> None:
-        if on:
-            await self._graph.undepend(task_id, on, by=by)
 
     async def _links(
         self, one: Import, record: ParsedTask, task_id: TaskId, before: list[list[str | None]]
@@ -196,7 +261,8 @@ class ColumnSettler:
         """The graph, and the tasks of an import with those that they are part of."""
         graph = await self._graph.load()
         mine = set(await self._sources.list_task_ids(one.id))
-        return graph, [TaskId(one) for one in sorted(mine | graph.parents_of(mine))]
+        concerned = mine | graph.parents_of(mine) | graph.below(mine)
+        return graph, [TaskId(one) for one in sorted(concerned)]
 
     async def recount(self, task_ids: Sequence[TaskId]) -> None:
         await self._graph.lock()
@@ -216,26 +282,74 @@ def _wanted(backlog: Backlog) -> list[tuple[Name, Name]]:
     ]
 
 
+def _parents(backlog: Backlog) -> dict[Name, Name | None]:
+    """All records that become tasks, parents first, with their parents."""
+    return {
+        (record.list, record.id): (record.list, record.parent) if record.parent else None
+        for record in backlog.records()
+        if record.set_aside is None
+    }
+
+
 def _planned(
     plan: Plan,
-    parts: Sequence[tuple[ParsedTask, ImportRecord]],
-    remark: Callable[[int, str, str], None],
+    parts: Sequence[Part],
+    bases: Mapping[TaskId, Mapping[str, Any]],
+    remark: Remark,
 ) -> dict[str, int]:
     """What a dry run would have written."""
-    counts: dict[str, int] = {}
+    counts: Counter[str] = Counter()
     for record, was in parts:
-        for on in record.depends_on:
-            pair = (plan.ids.get((record.list, record.id)), plan.ids.get((record.list, on)))
-            if pair in plan.fitting:
-                counts[record.list] = counts.get(record.list, 0) + 1
-            else:
-                remark(was.position, *_circle(record, on))
+        task_id = plan.ids[record.list, record.id]
+        fitting, said = _edges(plan, record, task_id)
+        for note in said:
+            remark(was.position, *note)
+        counts[record.list] += len(fitting)
+        base = bases.get(TaskId(was.task_id)) if was.task_id else None
+        if base is None:
+            continue
+        before = set[str](base.get("depends_on") or ())
+        for on in fitting.keys() - before:
+            remark(was.position, "merged", f"It waits for {on} now, as it does there.")
+        for gone in sorted(before - set(record.depends_on)):
+            message = f"It no longer waits for {gone}, as it does not there."
+            remark(was.position, "merged", message)
+        there = _status_there(record).value
+        if there != base.get("status", there):
+            remark(was.position, "merged", "Changed there and taken over: status.")
     return counts
 
 
-def _circle(record: ParsedTask, on: str) -> tuple[str, str]:
-    message = f"It would wait for {record.list}/{on} in a circle; this dependency was left out."
-    return "cycle", message
+def _edges(
+    plan: Plan, record: ParsedTask, task_id: TaskId
+) -> tuple[dict[str, Pair], list[tuple[str, str]]]:
+    """The dependencies of a record that fit, and what is to be said about the others."""
+    fitting: dict[str, Pair] = {}
+    said: list[tuple[str, str]] = []
+    for on in record.depends_on:
+        other = plan.ids.get((record.list, on))
+        if other is None:
+            said.append(("dangling_dependency", f"Its dependency {on} did not come in."))
+        elif (task_id, other) in plan.fitting:
+            fitting[on] = (task_id, other)
+        else:
+            message = f"It would wait for {record.list}/{on} in a circle; this was left out."
+            said.append(("cycle", message))
+    return fitting, said
+
+
+def _connections(record: ParsedTask) -> dict[str, Any]:
+    """What of a base comes in by this phase."""
+    return {
+        "depends_on": list(record.depends_on),
+        "links": [[link.kind, link.to, link.url] for link in record.links],
+        "status": _status_there(record).value,
+    }
+
+
+def _status_there(record: ParsedTask) -> TaskStatus:
+    """What was deleted there is cancelled here, if nobody here says otherwise."""
+    return TaskStatus.CANCELLED if record.is_deleted else record.status
 
 
 def _with(record: ImportRecord, notes: list[Note]) -> ImportRecord:

@@ -88,6 +88,7 @@ class _Runner:
         self._import = one
         self._backlog = backlog
         self._size = 25
+        self._started = 0.0
 
     async def run(self) -> None:
         if self._import.state is ImportState.QUEUED and not await self._begin():
@@ -119,7 +120,8 @@ class _Runner:
     async def _write_tasks(
         self, tx: Transaction, one: Import, records: Sequence[ParsedTask], by: Actor
     ) -> Import:
-        return await record_writer(tx).write(one, records, by=by)
+        unnamed = {part.name for part in self._backlog.lists if part.is_default}
+        return await record_writer(tx).write(one, records, unnamed=unnamed, by=by)
 
     async def _each(
         self,
@@ -182,6 +184,7 @@ class _Runner:
             if taken is None:
                 is_mine = False
                 return
+            self._started = time.perf_counter()  # here the wait for others is over
             one, by = taken
             if (one.phase, one.position) != (self._import.phase, self._import.position):
                 raise _MovedOn
@@ -196,13 +199,13 @@ class _Runner:
 
     async def _chunk(self, act: Callable[[Transaction], Awaitable[None]]) -> None:
         """One transaction, as long as a chunk may be; the next one follows after a pause."""
-        started = time.perf_counter()
+        self._started = time.perf_counter()
         async with self._database.transaction(
             self._import.workspace_id, viewer=self._import.actor_id
         ) as tx:
             await act(tx)
-        took = time.perf_counter() - started
-        self._size = max(5, min(500, int(self._size * min(2.0, CHUNK_S / took))))
+        took = time.perf_counter() - self._started
+        self._size = max(1, min(500, int(self._size * min(2.0, CHUNK_S / took))))
         await asyncio.sleep(took * PAUSE)
 
     def _reading(self) -> AbstractAsyncContextManager[Transaction]:

@@ -4,7 +4,7 @@ Three-way, field by field: what changed there comes in, what was changed here st
 that was changed on both sides stays as it is here and is reported.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from nexus.features.imports.domain import ParsedTask
-from nexus.features.tasks.domain import Priority, Task, TaskEdit, TaskStatus
+from nexus.features.tasks.domain import Priority, Task, TaskEdit
 
 _SCALARS = (
     "title", "description", "details", "test_strategy", "priority", "complexity", "due_on",
@@ -24,14 +24,12 @@ class Merge:
     """What comes in. `conflicts` are the fields that were changed on both sides."""
 
     edit: TaskEdit
-    status: TaskStatus | None = None
     is_new_parent: bool = False
     conflicts: list[str] = field(default_factory=list[str])
 
     @property
     def changed(self) -> list[str]:
         names = [{"complexity_auto": "complexity"}.get(name, name) for name in self.edit]
-        names += ["status"] if self.status else []
         return names + (["parent"] if self.is_new_parent else [])
 
 
@@ -56,19 +54,27 @@ def base_of(record: ParsedTask) -> dict[str, Any]:
     }
 
 
-def partly(base: Mapping[str, Any], record: ParsedTask) -> dict[str, Any]:
-    """A base in which only the complexity is newer: of a file that says nothing else."""
-    return {**base, "complexity": record.complexity}
+def scored(base: Mapping[str, Any], score: int | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Base and newer values of a record of which another file says the complexity alone.
+
+    That file has a score of its own in the base, beside what the first file says.
+    """
+    before = {**base, "complexity": base.get("score", base.get("complexity"))}
+    return before, {**before, "complexity": score}
 
 
 def merged(
     base: Mapping[str, Any], theirs: Mapping[str, Any], ours: Task, *, our_parent: str | None
 ) -> Merge:
-    """What to change in a task. A field that the base does not know of is left alone."""
-    here = _here(ours, our_parent, theirs)
+    """What to change in a task. A field that the base does not know of is left alone.
+
+    The status comes in later, with the dependencies: see connecting.py.
+    """
+    base_custom: Mapping[str, Any] = base.get("custom", {})
+    here = _here(ours, our_parent, {*base_custom, *theirs["custom"]})
     edit: dict[str, Any] = {}
     conflicts: list[str] = []
-    for name in (*_SCALARS, "custom", "status", "parent"):
+    for name in (*_SCALARS, "custom", "parent"):
         if name not in base or is_same(theirs[name], base[name]):
             continue
         if is_same(here[name], theirs[name]):
@@ -81,31 +87,28 @@ def merged(
         wanted = _merged_list(base.get(name, theirs[name]), theirs[name], here[name])
         if wanted != here[name]:
             edit[name] = wanted
-    status = edit.pop("status", None)
     is_new_parent = "parent" in edit
     edit.pop("parent", None)
     return Merge(
-        edit=_as_edit(edit, ours),
-        status=TaskStatus(status) if status else None,
+        edit=_as_edit(edit, ours, base_custom),
         is_new_parent=is_new_parent,
         conflicts=conflicts,
     )
 
 
-def _here(ours: Task, our_parent: str | None, theirs: Mapping[str, Any]) -> dict[str, Any]:
-    """The task's present values in the form of a base. Of `custom` only the format's own part."""
+def _here(ours: Task, our_parent: str | None, custom: Iterable[str]) -> dict[str, Any]:
+    """The task's present values in the form of a base. Of `custom` only the file's own part."""
     return {
         "title": ours.title,
         "description": ours.description,
         "details": ours.details,
         "test_strategy": ours.test_strategy,
-        "status": ours.status.value,
         "priority": ours.priority.value,
         "acceptance": [item.text for item in ours.acceptance],
         "labels": list(ours.labels),
         "complexity": ours.complexity_auto,
         "due_on": ours.due_on.isoformat() if ours.due_on else None,
-        "custom": {name: ours.custom[name] for name in theirs["custom"] if name in ours.custom},
+        "custom": {name: ours.custom[name] for name in custom if name in ours.custom},
         "parent": our_parent,
     }
 
@@ -120,7 +123,7 @@ def _merged_list(base: Sequence[str], theirs: Sequence[str], ours: Sequence[str]
     return [*kept, *added]
 
 
-def _as_edit(edit: Mapping[str, Any], ours: Task) -> TaskEdit:
+def _as_edit(edit: Mapping[str, Any], ours: Task, base_custom: Mapping[str, Any]) -> TaskEdit:
     """In the forms that an edit takes."""
     values = dict(edit)
     if "priority" in values:
@@ -130,7 +133,8 @@ def _as_edit(edit: Mapping[str, Any], ours: Task) -> TaskEdit:
     if "due_on" in values:
         values["due_on"] = date.fromisoformat(values["due_on"]) if values["due_on"] else None
     if "custom" in values:
-        values["custom"] = {**ours.custom, **values["custom"]}
+        own = {name: value for name, value in ours.custom.items() if name not in base_custom}
+        values["custom"] = own | values["custom"]
     if "acceptance" in values:
         values["acceptance"] = [(None, text) for text in values["acceptance"]]
     return TaskEdit(**values)

@@ -34,6 +34,7 @@ def edge_writer(tx: Transaction) -> EdgeWriter:
         SourceRepository(tx),
         task_intake(tx),
         graph_intake(tx),
+        task_service(tx),
     )
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from nexus.platform.cli import (
+    Csv,
     Cursor,
     Json,
     Limit,
@@ -17,6 +18,7 @@ from nexus.platform.cli import (
     print_table,
     since,
 )
+from nexus.platform.facts import print_facts
 from nexus_client import models
 
 KeyId = Annotated[str, typer.Argument(metavar="ID", help="The key's id, as 'key list' shows it.")]
@@ -25,8 +27,16 @@ app = group("key", "Make and revoke API keys.")
 
 
 @app.command("list")
-def list_keys(limit: Limit = 50, cursor: Cursor = None, as_json: Json = False) -> None:
-    """List your API keys; an admin sees everybody's."""
+def list_keys(
+    limit: Limit = 50, cursor: Cursor = None, as_csv: Csv = False, as_json: Json = False
+) -> None:
+    """List your API keys; an admin sees everybody's.
+
+    \b
+    Examples:
+      nexus key list
+      nexus key list --limit 200 --csv
+    """
     page = client().list_keys(limit=limit, cursor=cursor)
     if as_json:
         print_json(page)
@@ -38,14 +48,41 @@ def list_keys(limit: Limit = 50, cursor: Cursor = None, as_json: Json = False) -
                 one.id,
                 one.prefix,
                 plain(one.name),
-                since(one.last_used_at) if one.last_used_at else "never",
+                _moment(one.last_used_at, as_csv),
                 one.expires_at or "never",
             )
             for one in page.items
         ],
         empty="There is no key. 'nexus key create NAME' makes one.",
+        as_csv=as_csv,
     )
     print_more(page.next_cursor)
+
+
+@app.command("get")
+def get_key(key: KeyId, as_json: Json = False) -> None:
+    """Show an API key: what it may do, and until when. Its secret is not kept anywhere.
+
+    \b
+    Examples:
+      nexus key get 0195...
+    """
+    found = client().get_key(key)
+    if as_json:
+        print_json(found)
+        return
+    print_facts(
+        {
+            "Name": found.name,
+            "Prefix": found.prefix,
+            "May": ", ".join(found.scopes),
+            "Made": since(found.created_at),
+            "Last used": _moment(found.last_used_at, False),
+            "Expires": found.expires_at or "never",
+            "Revoked": found.revoked_at or "",
+            "Id": found.id,
+        }
+    )
 
 
 @app.command("create")
@@ -94,6 +131,15 @@ def revoke_key(key: KeyId, as_json: Json = False) -> None:
     """
     client().revoke_key(key)
     print_json({"revoked": key}) if as_json else output().print("The key is revoked.")
+
+
+app.command("show", hidden=True)(get_key)
+
+
+def _moment(moment: str | None, as_csv: bool) -> str:
+    if moment is None:
+        return "never"
+    return moment if as_csv else since(moment)
 
 
 def _print_secret(new: models.NewKeyOut) -> None:

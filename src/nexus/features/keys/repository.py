@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, bindparam, insert, select, update
+from sqlalchemy import Row, Text, bindparam, insert, select, update
 
 from nexus.features.keys.domain import ApiKey, KeyId
 from nexus.features.keys.errors import KeyNotFound
@@ -14,6 +14,7 @@ from nexus.platform.actor import Actor, ActorId, Permission
 from nexus.platform.actors import JOINED, joined_actor_columns, key_actor
 from nexus.platform.database import Transaction
 from nexus.platform.paging import Page, page_of, read_cursor
+from nexus.platform.prepared import Prepared
 from nexus.platform.rows import ActorRow
 
 
@@ -23,15 +24,7 @@ class KeyRepository:
 
     async def find_with_actor(self, prefix: str) -> tuple[ApiKey, Actor, bool] | None:
         """A key of any workspace, who is behind it, and whether that one is still there."""
-        found = await self._tx.execute(
-            select(
-                ApiKeyRow,
-                *joined_actor_columns(),
-            )
-            .join(ActorRow, ActorRow.id == ApiKeyRow.actor_id)
-            .where(ApiKeyRow.prefix == prefix)
-        )
-        row = found.first()
+        row = (await _key_with_actor(self._tx, prefix=prefix)).first()
         if row is None:
             return None
         key = _key(row)
@@ -112,3 +105,12 @@ def _key(row: Row[Any]) -> ApiKey:
         last_used_at=row.last_used_at,
         revoked_at=row.revoked_at,
     )
+
+
+_key_with_actor = Prepared(
+    lambda of, _: (
+        select(ApiKeyRow, *joined_actor_columns())
+        .join(ActorRow, ActorRow.id == ApiKeyRow.actor_id)
+        .where(ApiKeyRow.prefix == of.given("prefix", Text()))
+    )
+)

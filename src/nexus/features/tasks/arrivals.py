@@ -50,7 +50,8 @@ class TaskIntake:
     ) -> dict[TaskId, str]:
         """Add tasks without their dependencies, numbered as they come; their keys.
 
-        Parents are here already, or among them and before their subtasks.
+        Parents are here already, or among them and before their subtasks. Under the graph lock
+        where any has a parent.
         """
         labels = await self._labels.ensure({name for task in imported for name in task.labels})
         counts = Counter(task.project for task in imported)
@@ -60,6 +61,14 @@ class TaskIntake:
         tasks = _numbered(imported, projects, by)
 
         await self._tasks.add(tasks)
+        own_ids = {task.id for task in tasks}
+        more = Counter(
+            task.parent_id
+            for task in tasks
+            if task.parent_id and task.parent_id not in own_ids and not task.is_finished
+        )
+        for parent_id, count in more.items():
+            await self._graph.more_subtasks(parent_id, count)
         await self._tasks.parts.add_labels(
             (task.id, label_id)
             for task in imported
@@ -73,6 +82,13 @@ class TaskIntake:
 
     async def lock(self) -> None:
         await self._graph.lock()
+
+    async def hold_up(self, task_ids: Sequence[TaskId]) -> None:
+        """Keep tasks of long standing, and all below them, from looking ready.
+
+        Until their new dependencies are here and `recount` has had its say. Under the graph lock.
+        """
+        await self._graph.hold_up(task_ids)
 
     async def add_links(self, links: Sequence[NewLink]) -> None:
         await self._tasks.parts.add_links(links, at=now())
@@ -127,6 +143,10 @@ class GraphIntake:
 
     async def undepend(self, task_id: TaskId, on: TaskId, *, by: Actor) -> None:
         await self._dependencies.undepend(str(task_id), str(on), by=by)
+
+    async def existing(self, pairs: Collection[tuple[TaskId, TaskId]]) -> set[tuple[UUID, UUID]]:
+        """Those dependencies among these that are there."""
+        return await self._reader.existing(pairs)
 
     async def recount(self, task_ids: Collection[TaskId]) -> None:
         """Under the graph lock: what these wait for, and their open subtasks."""

@@ -29,8 +29,8 @@ from nexus.features.tasks.tables import (
 )
 from nexus.platform.actor import ActorKind
 from nexus.platform.database import Transaction
+from nexus.platform.prepared import Prepared, Template, ids
 from nexus.platform.rows import ActorRow
-from nexus.platform.sets import any_of
 from nexus.platform.visibility import visible
 
 _NO_ID = cast(null(), Uuid())
@@ -113,41 +113,35 @@ async def belongings_of(
     """`links` asks for links and recurrences as well."""
     found = Belongings()
     if task_ids:
-        parts = [*_shown_in_lists(task_ids, tx), *(_only_of_one(task_ids, tx) if links else [])]
-        for row in await tx.execute(union_all(*parts)):
+        ask = _of_whole_tasks if links else _of_summaries
+        for row in (await ask(tx, task_ids=ids(task_ids, tx))).all():
             found.add(row)
     return found
 
 
-def _shown_in_lists(task_ids: Collection[TaskId], tx: Transaction) -> list[Any]:
+def _shown_in_lists(of: Template) -> list[Any]:
     other = aliased(TaskRow)
-    seen = visible(other.project_id, tx)
+    seen = visible(other.project_id, of)
     brief = (other.key, other.title, other.status)
     people = (ActorRow.id, _NO_ID, ActorRow.name, ActorRow.handle, ActorRow.kind)
     edges = TaskDependencyRow
-    labels = _rows("label", TaskLabelRow.task_id, LabelRow.id, _NO_ID, LabelRow.name)
+    labels = _rows("label", TaskLabelRow.task_id, _NO_ID, _NO_ID, LabelRow.name)
     assignees = _rows("assignee", TaskAssigneeRow.task_id, *people)
     dependencies = _rows("dependency", edges.task_id, other.id, _NO_ID, *brief)
     parents = _rows("parent", TaskRow.id, other.id, _NO_ID, *brief)
     return [
-        _of(TaskLabelRow, task_ids, tx, labels).join(
-            LabelRow, LabelRow.id == TaskLabelRow.label_id
-        ),
-        _of(TaskAssigneeRow, task_ids, tx, assignees).join(
-            ActorRow, ActorRow.id == TaskAssigneeRow.actor_id
-        ),
-        _of(edges, task_ids, tx, dependencies).join(
-            other, and_(other.id == edges.depends_on_id, seen)
-        ),
+        _of(TaskLabelRow, of, labels).join(LabelRow, LabelRow.id == TaskLabelRow.label_id),
+        _of(TaskAssigneeRow, of, assignees).join(ActorRow, ActorRow.id == TaskAssigneeRow.actor_id),
+        _of(edges, of, dependencies).join(other, and_(other.id == edges.depends_on_id, seen)),
         parents.join(other, and_(other.id == TaskRow.parent_id, seen)).where(
-            TaskRow.workspace_id == tx.workspace_id, any_of(TaskRow.id, task_ids, tx)
+            TaskRow.workspace_id == of.workspace_id, of.is_given_id(TaskRow.id, "task_ids")
         ),
     ]
 
 
-def _only_of_one(task_ids: Collection[TaskId], tx: Transaction) -> list[Any]:
+def _only_of_one(of: Template) -> list[Any]:
     other = aliased(TaskRow)
-    seen = visible(other.project_id, tx)
+    seen = visible(other.project_id, of)
     linked = (TaskLinkRow.id, other.id, other.key, other.title, other.status)
     own = (TaskLinkRow.kind, TaskLinkRow.url, TaskLinkRow.title)
     series = TaskRecurrenceRow
@@ -156,15 +150,19 @@ def _only_of_one(task_ids: Collection[TaskId], tx: Transaction) -> list[Any]:
     own_series = (series.id, _NO_ID, series.rule, series.trigger, *days)
     recurrences = _rows("recurrence", series.task_id, *own_series)
     return [
-        _of(TaskLinkRow, task_ids, tx, links).outerjoin(
-            other, and_(other.id == TaskLinkRow.other_id, seen)
-        ),
-        _of(series, task_ids, tx, recurrences),
+        _of(TaskLinkRow, of, links).outerjoin(other, and_(other.id == TaskLinkRow.other_id, seen)),
+        _of(series, of, recurrences),
     ]
 
 
-def _of(table: Any, task_ids: Collection[TaskId], tx: Transaction, rows: Any) -> Any:
-    return rows.where(table.workspace_id == tx.workspace_id, any_of(table.task_id, task_ids, tx))
+def _of(table: Any, of: Template, rows: Any) -> Any:
+    return rows.where(
+        table.workspace_id == of.workspace_id, of.is_given_id(table.task_id, "task_ids")
+    )
+
+
+_of_summaries = Prepared(lambda of, _: union_all(*_shown_in_lists(of)))
+_of_whole_tasks = Prepared(lambda of, _: union_all(*_shown_in_lists(of), *_only_of_one(of)))
 
 
 def _rows(what: str, task_id: Any, own_id: Any, other_id: Any, *texts: Any) -> Any:

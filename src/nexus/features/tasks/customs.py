@@ -8,12 +8,11 @@ from sqlalchemy.dialects.postgresql import JSONB
 from nexus.features.tasks.selection import Comparison, CustomCondition
 from nexus.features.tasks.tables import TaskRow
 from nexus.platform.columns import ExactText
-from nexus.platform.database import Transaction
 
 
-def custom_condition(which: CustomCondition, tx: Transaction) -> Any:
+def custom_condition(which: CustomCondition, dialect: str) -> Any:
     """Values of another type than the one asked for do not match; null counts as not there."""
-    kind, value = _typed(which.key, tx)
+    kind, value = _typed(which.key, dialect)
     is_there = func.coalesce(kind, "null") != "null"
     if which.comparison is None:
         return is_there
@@ -28,13 +27,15 @@ def custom_condition(which: CustomCondition, tx: Transaction) -> Any:
         matches = or_(matches, and_(kind == "boolean", is_true))
     if which.comparison is Comparison.UNEQUAL:
         equal = CustomCondition(key=which.key, comparison=Comparison.EQUAL, value=which.value)
-        return and_(is_there, ~func.coalesce(custom_condition(equal, tx), literal(value=False)))
+        return and_(
+            is_there, ~func.coalesce(custom_condition(equal, dialect), literal(value=False))
+        )
     return matches
 
 
-def _typed(key: str, tx: Transaction) -> tuple[Any, Any]:
+def _typed(key: str, dialect: str) -> tuple[Any, Any]:
     """The type of a value (text, number, boolean, null, array, object) and the value as text."""
-    if tx.dialect == "postgresql":
+    if dialect == "postgresql":
         value = type_coerce(TaskRow.custom, JSONB)[key]
         kind = func.jsonb_typeof(value)
         return case((kind == "string", "text"), else_=kind), value.astext

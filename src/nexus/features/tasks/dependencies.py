@@ -145,6 +145,14 @@ class TaskGraph:
         walk = await self._edges.needs_of([finish(on.id)])
         await self._check(walk.needs, (gate(task.id), finish(on.id)))
 
+    async def hold_up(self, task_ids: Sequence[TaskId]) -> None:
+        """Let tasks, and all below them, wait for one more that is not said yet."""
+        for task_id in task_ids:
+            await self._edges.waits_for_more(task_id, +1)
+
+    async def more_subtasks(self, parent_id: TaskId, count: int) -> None:
+        await self._edges.change_open_subtasks(parent_id, count)
+
     async def cyclic(self, pairs: Sequence[tuple[TaskId, TaskId]]) -> list[tuple[TaskId, TaskId]]:
         """Those of some dependencies that would close a cycle if they were added in this order."""
         walk = await self._edges.needs_of([finish(on) for _, on in pairs])

@@ -1,22 +1,37 @@
 """Which tasks, and in which order: filters and sorts as SQL."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Date, and_, exists, func, literal, or_, select, type_coerce
+from sqlalchemy import (
+    Date,
+    Integer,
+    Text,
+    Uuid,
+    and_,
+    cast,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    type_coerce,
+)
 from sqlalchemy.orm import aliased
 
 from nexus.features.tasks.customs import custom_condition
 from nexus.features.tasks.domain import TaskSort
-from nexus.features.tasks.search import matching
+from nexus.features.tasks.search import matching, search_query
 from nexus.features.tasks.selection import TaskFilter
 from nexus.features.tasks.tables import LabelRow, TaskAssigneeRow, TaskLabelRow, TaskRow
-from nexus.platform.actor import ActorId, WorkspaceId
+from nexus.platform.columns import Instant
 from nexus.platform.database import Transaction
 from nexus.platform.fields import folded
 from nexus.platform.keyset import OrderBy
+from nexus.platform.prepared import Template, integers, texts
 from nexus.platform.visibility import visible
 
 _NEVER = date(9999, 12, 31)
@@ -70,90 +85,168 @@ def shape_of(order: Sequence[OrderBy]) -> Any:
     return tuple[tuple(by.type for by in order)]  # pyright: ignore[reportInvalidTypeForm]
 
 
-def conditions(which: TaskFilter, tx: Transaction) -> list[Any]:
-    """What must hold of a task's row."""
-    wanted = [*_own(which), *_related(which, tx), *_ready(which, tx.workspace_id)]
-    wanted += [custom_condition(one, tx) for one in which.custom]
+Shape = tuple[Any, ...]
+
+
+def shape_of_filter(which: TaskFilter) -> Shape:
+    """What of a filter changes the text of its query; everything else is a value."""
+    parts = tuple(name for name, part in _PARTS.items() if part.is_in(which))
+    return parts, which.is_archived, which.is_waiting, which.custom, bool(which.words)
+
+
+def values_of_filter(which: TaskFilter, tx: Transaction) -> dict[str, Any]:
+    values = {name: part.value(which, tx) for name, part in _PARTS.items() if part.is_in(which)}
+    if which.labels:
+        values["label_count"] = len({folded(label) for label in which.labels})
     if which.words:
-        wanted.append(matching(which.words, tx))
-    return wanted
+        values["search_query"] = search_query(which.words, tx)
+    return values
 
 
-def _own(which: TaskFilter) -> list[Any]:
+def conditions(shape: Shape, of: Template) -> list[Any]:
+    """What must hold of a task's row."""
+    parts, is_archived, is_waiting, custom, has_words = shape
     archived = TaskRow.archived_at.is_not(None)
-    wanted: list[Any] = [archived if which.is_archived else ~archived]
-    if which.statuses:
-        wanted.append(TaskRow.status.in_([status.value for status in which.statuses]))
-    if which.priorities:
-        wanted.append(TaskRow.priority.in_([p.value for p in which.priorities]))
-    if which.projects:
-        wanted.append(TaskRow.project_key.in_([key.upper() for key in which.projects]))
-    if which.repository_id:
-        wanted.append(TaskRow.repository_id == which.repository_id)
-    if which.is_top_level:
-        wanted.append(TaskRow.parent_id.is_(None))
-    if which.is_waiting is not None:
+    wanted: list[Any] = [archived if is_archived else ~archived]
+    wanted += [_PARTS[name].clause(of) for name in parts]
+    if is_waiting is not None:
         waits = or_(TaskRow.open_dependencies > 0, TaskRow.open_subtasks > 0)
-        wanted.append(waits if which.is_waiting else ~waits)
-    if which.due_from:
-        wanted.append(TaskRow.due_on >= which.due_from)
-    if which.due_until:
-        wanted.append(TaskRow.due_on <= which.due_until)
-    if which.updated_since:
-        wanted.append(TaskRow.updated_at >= which.updated_since)
-    if which.created_by:
-        wanted.append(TaskRow.created_by == which.created_by)
+        wanted.append(waits if is_waiting else ~waits)
+    wanted += [custom_condition(one, of.dialect) for one in custom]
+    if has_words:
+        wanted.append(matching(of))
     return wanted
 
 
-def _related(which: TaskFilter, tx: Transaction) -> list[Any]:
-    workspace_id = tx.workspace_id
-    wanted: list[Any] = []
-    for label in which.labels:
-        named = (
-            select(TaskLabelRow.task_id)
-            .join(LabelRow, LabelRow.id == TaskLabelRow.label_id)
-            .where(
-                TaskLabelRow.workspace_id == workspace_id,
-                LabelRow.workspace_id == workspace_id,
-                LabelRow.name_key == folded(label),
-            )
-        )
-        wanted.append(TaskRow.id.in_(named))
-    if which.is_unassigned:
-        wanted.append(~_assigned(workspace_id))
-    if which.assignee:
-        wanted.append(_assigned(workspace_id, which.assignee))
-    if which.parent:
-        parents = aliased(TaskRow)
-        named = select(parents.id).where(
-            parents.workspace_id == workspace_id,
-            visible(parents.project_id, tx),
-            or_(parents.key == which.parent.key, parents.id == which.parent.id),
-        )
-        wanted.append(TaskRow.parent_id.in_(named))
-    return wanted
+@dataclass(frozen=True, kw_only=True)
+class _Part:
+    """One filter: whether it is asked for, its value, and its condition on that value."""
+
+    is_in: Callable[[TaskFilter], bool]
+    value: Callable[[TaskFilter, Transaction], Any]
+    clause: Callable[[Template], Any]
 
 
-def _ready(which: TaskFilter, workspace_id: WorkspaceId) -> list[Any]:
-    if which.ready_for is None:
-        return []
-    return [
+def _labelled(of: Template) -> Any:
+    return TaskRow.id.in_(
+        select(TaskLabelRow.task_id)
+        .join(LabelRow, LabelRow.id == TaskLabelRow.label_id)
+        .where(
+            TaskLabelRow.workspace_id == of.workspace_id,
+            LabelRow.workspace_id == of.workspace_id,
+            of.is_given_text(LabelRow.name_key, "labels"),
+        )
+        .group_by(TaskLabelRow.task_id)
+        .having(func.count() == of.given("label_count", Integer()))
+    )
+
+
+def _below(of: Template) -> Any:
+    parents = aliased(TaskRow)
+    named = select(parents.id).where(
+        parents.workspace_id == of.workspace_id,
+        visible(parents.project_id, of),
+        or_(parents.key == of.given("parent", Text()), _id_as_text(parents.id, of)),
+    )
+    return TaskRow.parent_id.in_(named)
+
+
+def _id_as_text(column: Any, of: Template) -> Any:
+    """A task's id given as its text, where a key may stand as well."""
+    if of.dialect == "postgresql":
+        return cast(column, Text()) == of.given("parent", Text())
+    return type_coerce(column, Text()) == func.replace(of.given("parent", Text()), "-", "")
+
+
+def _ready(of: Template) -> Any:
+    return and_(
         # Written out as in the index, so that the database sees that it fits.
-        and_(
-            TaskRow.status == literal("todo", literal_execute=True),
-            TaskRow.open_dependencies == literal(0, literal_execute=True),
-            TaskRow.open_subtasks == literal(0, literal_execute=True),
-        ),
-        or_(~_assigned(workspace_id), _assigned(workspace_id, which.ready_for)),
-    ]
+        TaskRow.status == literal("todo", literal_execute=True),
+        TaskRow.open_dependencies == literal(0, literal_execute=True),
+        TaskRow.open_subtasks == literal(0, literal_execute=True),
+        or_(~_assigned(of), _assigned(of, "ready_for")),
+    )
 
 
-def _assigned(workspace_id: WorkspaceId, to: ActorId | None = None) -> Any:
+def _assigned(of: Template, to: str | None = None) -> Any:
     mine = [
-        TaskAssigneeRow.workspace_id == workspace_id,
+        TaskAssigneeRow.workspace_id == of.workspace_id,
         TaskAssigneeRow.task_id == TaskRow.id,
     ]
     if to:
-        mine.append(TaskAssigneeRow.actor_id == to)
+        mine.append(TaskAssigneeRow.actor_id == of.given(to, Uuid()))
     return exists().where(*mine)
+
+
+_PARTS = {
+    "statuses": _Part(
+        is_in=lambda which: bool(which.statuses),
+        value=lambda which, tx: texts([status.value for status in which.statuses], tx),
+        clause=lambda of: of.is_given_text(TaskRow.status, "statuses"),
+    ),
+    "priorities": _Part(
+        is_in=lambda which: bool(which.priorities),
+        value=lambda which, tx: integers([one.value for one in which.priorities], tx),
+        clause=lambda of: of.is_given_integer(TaskRow.priority, "priorities"),
+    ),
+    "projects": _Part(
+        is_in=lambda which: bool(which.projects),
+        value=lambda which, tx: texts([key.upper() for key in which.projects], tx),
+        clause=lambda of: of.is_given_text(TaskRow.project_key, "projects"),
+    ),
+    "labels": _Part(
+        is_in=lambda which: bool(which.labels),
+        value=lambda which, tx: texts({folded(label) for label in which.labels}, tx),
+        clause=_labelled,
+    ),
+    "repository": _Part(
+        is_in=lambda which: which.repository_id is not None,
+        value=lambda which, _: which.repository_id,
+        clause=lambda of: TaskRow.repository_id == of.given("repository", Uuid()),
+    ),
+    "top_level": _Part(
+        is_in=lambda which: which.is_top_level,
+        value=lambda _, __: None,
+        clause=lambda _: TaskRow.parent_id.is_(None),
+    ),
+    "parent": _Part(
+        is_in=lambda which: which.parent is not None,
+        value=lambda which, _: which.parent and (which.parent.key or str(which.parent.id)),
+        clause=_below,
+    ),
+    "unassigned": _Part(
+        is_in=lambda which: which.is_unassigned,
+        value=lambda _, __: None,
+        clause=lambda of: ~_assigned(of),
+    ),
+    "assignee": _Part(
+        is_in=lambda which: which.assignee is not None,
+        value=lambda which, _: which.assignee,
+        clause=lambda of: _assigned(of, "assignee"),
+    ),
+    "ready_for": _Part(
+        is_in=lambda which: which.ready_for is not None,
+        value=lambda which, _: which.ready_for,
+        clause=_ready,
+    ),
+    "due_from": _Part(
+        is_in=lambda which: which.due_from is not None,
+        value=lambda which, _: which.due_from,
+        clause=lambda of: TaskRow.due_on >= of.given("due_from", Date()),
+    ),
+    "due_until": _Part(
+        is_in=lambda which: which.due_until is not None,
+        value=lambda which, _: which.due_until,
+        clause=lambda of: TaskRow.due_on <= of.given("due_until", Date()),
+    ),
+    "updated_since": _Part(
+        is_in=lambda which: which.updated_since is not None,
+        value=lambda which, _: which.updated_since,
+        clause=lambda of: TaskRow.updated_at >= of.given("updated_since", Instant()),
+    ),
+    "created_by": _Part(
+        is_in=lambda which: which.created_by is not None,
+        value=lambda which, _: which.created_by,
+        clause=lambda of: TaskRow.created_by == of.given("created_by", Uuid()),
+    ),
+}

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Row, Select, and_, bindparam, insert, or_, select, update
+from sqlalchemy import Row, Select, Text, Uuid, and_, bindparam, func, insert, or_, select, update
 from sqlalchemy.orm import aliased
 
 from nexus.features.tasks.belongings import completed
@@ -29,6 +29,7 @@ from nexus.features.tasks.tables import (
 )
 from nexus.platform.actor import ActorKind
 from nexus.platform.database import Transaction
+from nexus.platform.prepared import Prepared, Template
 from nexus.platform.rows import ActorRow
 from nexus.platform.visibility import hidden_keys, visible
 
@@ -49,10 +50,8 @@ class TaskRepository:
 
     async def get_plain(self, ref: TaskRef, *, lock: bool = False) -> Task:
         """One task without what belongs to it."""
-        query = self._tasks().where(self._named([ref]))
-        if lock:
-            query = query.with_for_update(key_share=True)
-        row = (await self._tx.execute(query)).first()
+        named = {"id": ref.id} if ref.id else {"key": ref.key}
+        row = (await _one_task(self._tx, (bool(ref.id), lock), **named)).first()
         if row is None:
             raise TaskNotFound(id=ref.text)
         return _task(row)
@@ -134,6 +133,16 @@ class TaskRepository:
         """Tasks by id with all that belongs to them, as far as the viewer may see them."""
         found = await self._tx.execute(self._tasks().where(TaskRow.id.in_(task_ids)))
         return await self._complete([_task(row) for row in found])
+
+    async def count_unscored_below(self, task_id: TaskId) -> int:
+        found = await self._tx.execute(
+            select(func.count()).where(
+                TaskRow.workspace_id == self._tx.workspace_id,
+                TaskRow.parent_id == task_id,
+                TaskRow.complexity_auto.is_(None),
+            )
+        )
+        return found.scalar_one()
 
     async def set_complexity_below(self, parent: Task) -> int:
         """Let the subtasks without a score have their parent's; how many they are."""
@@ -269,6 +278,25 @@ class TaskRepository:
 
     async def _complete(self, tasks: Sequence[Task]) -> list[Task]:
         return await completed(tasks, self._tx)
+
+
+def _one_task_query(of: Template, shape: Any) -> Select[Any]:
+    by_id, lock = shape
+    if by_id:
+        is_named = TaskRow.id == of.given("id", Uuid())
+    else:
+        key = of.given("key", Text())
+        former = select(TaskKeyRow.task_id).where(
+            TaskKeyRow.workspace_id == of.workspace_id, TaskKeyRow.key == key
+        )
+        is_named = or_(TaskRow.key == key, TaskRow.id.in_(former))
+    query = select(TaskRow).where(
+        TaskRow.workspace_id == of.workspace_id, visible(TaskRow.project_id, of), is_named
+    )
+    return query.with_for_update(key_share=True) if lock else query
+
+
+_one_task = Prepared(_one_task_query)
 
 
 def _is_same(new: Any, old: Any) -> bool:

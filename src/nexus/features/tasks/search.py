@@ -9,12 +9,24 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, case, func, insert, literal, select, text, type_coerce, update
+from sqlalchemy import (
+    Text,
+    bindparam,
+    case,
+    func,
+    insert,
+    literal,
+    select,
+    text,
+    type_coerce,
+    update,
+)
 from sqlalchemy.dialects.postgresql import TSVECTOR
 
 from nexus.features.tasks.domain import Task, TaskId
 from nexus.features.tasks.tables import TaskRow, TaskTextRow
 from nexus.platform.database import Transaction
+from nexus.platform.prepared import Template
 from nexus.platform.tokens import tokenise
 
 MAX_WORDS = 400_000
@@ -94,41 +106,53 @@ class SearchIndex:
         )
 
 
-def matching(words: Collection[str], tx: Transaction) -> Any:
-    """True of the tasks in which each of the words begins a word."""
-    found = select(TaskTextRow.task_id).where(TaskTextRow.workspace_id == tx.workspace_id)
+def matching(of: Template) -> Any:
+    """True of the tasks that the value `search_query` finds."""
+    found = select(TaskTextRow.task_id).where(TaskTextRow.workspace_id == of.workspace_id)
+    if of.dialect == "postgresql":
+        tsvector = type_coerce(text("task_texts.words"), TSVECTOR)
+        asked = text("CAST(:search_query AS tsquery)")
+        return TaskRow.id.in_(found.where(tsvector.bool_op("@@")(asked)))
+    rows = text("SELECT rowid FROM task_words WHERE task_words MATCH :search_query")
+    numbers = rows.columns(rowid=TaskTextRow.number.type)
+    return TaskRow.id.in_(found.where(TaskTextRow.number.in_(select(numbers.subquery().c.rowid))))
+
+
+def search_query(words: Collection[str], tx: Transaction) -> str:
+    """For tasks in which each of the words begins a word."""
     marked = [f"{_mark(tx.workspace_id)}{word}" for word in dict.fromkeys(words)]
     if tx.dialect == "postgresql":
-        query = " & ".join(f"{word}:*" for word in marked)
-        tsvector = type_coerce(text("task_texts.words"), TSVECTOR)
-        asked = text("CAST(:search_query AS tsquery)").bindparams(search_query=query)
-        found = found.where(tsvector.bool_op("@@")(asked))
-    else:
-        query = " ".join(f'"{word}"*' for word in marked)
-        rows = text("SELECT rowid FROM task_words WHERE task_words MATCH :search_query")
-        numbers = rows.bindparams(search_query=query).columns(rowid=TaskTextRow.number.type)
-        found = found.where(TaskTextRow.number.in_(select(numbers.subquery().c.rowid)))
-    return TaskRow.id.in_(found)
+        return " & ".join(f"{word}:*" for word in marked)
+    return " ".join(f'"{word}"*' for word in marked)
 
 
-def relevance(words: Collection[str], tx: Transaction) -> Any:
+def relevance(count: int, of: Template) -> Any:
     """A number that is higher the better title and key fit: whole words before beginnings.
 
     Counted in SQL that both databases read alike; their own rankings differ. The query must join
     TaskTextRow.
     """
     titles = literal(" ") + TaskTextRow.title_words + literal(" ")
-    mark = _mark(tx.workspace_id)
     scores = [
         case(
-            (titles.contains(f" {mark}{word} ", autoescape=True), 2),
-            (titles.contains(f" {mark}{word}", autoescape=True), 1),
+            (titles.like(of.given(f"word_{number}", Text())), 2),
+            (titles.like(of.given(f"beginning_{number}", Text())), 1),
             else_=0,
         )
-        for word in dict.fromkeys(words)
+        for number in range(count)
     ]
-    is_key = case((TaskRow.key == "-".join(words).upper(), 100), else_=0)
+    is_key = case((TaskRow.key == of.given("asked_key", Text()), 100), else_=0)
     return sum(scores, is_key)
+
+
+def relevance_values(words: Collection[str], tx: Transaction) -> dict[str, str]:
+    """What `relevance` compares with; tokens have nothing in them that LIKE would read."""
+    mark = _mark(tx.workspace_id)
+    values = {"asked_key": "-".join(words).upper()}
+    for number, word in enumerate(dict.fromkeys(words)):
+        values[f"word_{number}"] = f"% {mark}{word} %"
+        values[f"beginning_{number}"] = f"% {mark}{word}%"
+    return values
 
 
 def _own_words(task: Task) -> dict[str, str]:

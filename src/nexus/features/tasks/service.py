@@ -179,6 +179,10 @@ class TaskService:
             self._events.record(TaskComplexityInherited(**task.about(), count=count), by=by)
         return count
 
+    async def count_unscored_below(self, task_id: TaskId) -> int:
+        """How many subtasks have no score of their own."""
+        return await self._tasks.count_unscored_below(task_id)
+
     async def index_comment(self, task_id: TaskId, body: str) -> None:
         """Let a search for the words of a new comment find its task."""
         await self._tasks.search.comment_added(task_id, body)

@@ -3,21 +3,30 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Integer, Row, func, select
 
 from nexus.features.tasks.belongings import Belongings, belongings_of
 from nexus.features.tasks.domain import Priority, TaskId, TaskSort, TaskStatus, TaskSummary
 from nexus.features.tasks.errors import RelevanceWithoutSearch
 from nexus.features.tasks.highlights import highlights
-from nexus.features.tasks.listing import ORDERS, conditions, ordered_values, shape_of
+from nexus.features.tasks.listing import (
+    ORDERS,
+    Shape,
+    conditions,
+    ordered_values,
+    shape_of,
+    shape_of_filter,
+    values_of_filter,
+)
 from nexus.features.tasks.project_graph import GraphEdge, GraphNode
-from nexus.features.tasks.search import relevance
+from nexus.features.tasks.search import relevance, relevance_values
 from nexus.features.tasks.selection import TaskFilter
 from nexus.features.tasks.tables import TaskDependencyRow, TaskRow, TaskTextRow
 from nexus.features.tasks.waiting import Because
 from nexus.platform.database import Transaction
-from nexus.platform.keyset import rows_after
+from nexus.platform.keyset import bounds_of, rows_after
 from nexus.platform.paging import CursorNotUnderstood, Page, page_of, read_cursor
+from nexus.platform.prepared import Prepared, Template
 from nexus.platform.sets import any_of
 from nexus.platform.visibility import visible
 
@@ -63,11 +72,11 @@ class SummaryRepository:
         if sort is TaskSort.RELEVANCE:
             return await self._best(which, cursor, limit)
         order = ORDERS[sort]
-        query = self._query(which)
+        values = values_of_filter(which, self._tx)
         if cursor:
-            query = query.where(rows_after(order, read_cursor(sort.value, cursor, shape_of(order))))
-        query = query.order_by(*[by.clause for by in order]).limit(limit + 1)
-        rows = (await self._tx.execute(query)).all()
+            values |= bounds_of(read_cursor(sort.value, cursor, shape_of(order)))
+        shape = (sort, shape_of_filter(which), bool(cursor))
+        rows = (await _page(self._tx, shape, **values, limit=limit + 1)).all()
         summaries = await self._summaries(rows[:limit], which)
         # One row more than the page holds says that there is a next one.
         more = [*summaries, *summaries[-1:]] if len(rows) > limit else summaries
@@ -78,9 +87,9 @@ class SummaryRepository:
             raise RelevanceWithoutSearch(field="sort")
         if cursor:
             raise CursorNotUnderstood
-        best = relevance(which.words, self._tx).desc()
-        query = self._query(which).order_by(best, TaskRow.updated_at.desc(), TaskRow.id.desc())
-        rows = (await self._tx.execute(query.limit(limit))).all()
+        values = values_of_filter(which, self._tx) | relevance_values(which.words, self._tx)
+        shape = (len(set(which.words)), shape_of_filter(which))
+        rows = (await _best_page(self._tx, shape, **values, limit=limit)).all()
         return Page(items=await self._summaries(rows, which), next_cursor=None)
 
     async def list_nodes(
@@ -134,20 +143,39 @@ class SummaryRepository:
         ]
         return edges, list(outside.values())
 
-    def _query(self, which: TaskFilter) -> Any:
-        if which.words:
-            query = select(*_COLUMNS, *_TEXTS).join(TaskTextRow, TaskTextRow.task_id == TaskRow.id)
-        else:
-            query = select(*_COLUMNS)
-        return query.where(
-            TaskRow.workspace_id == self._tx.workspace_id,
-            visible(TaskRow.project_id, self._tx),
-            *conditions(which, self._tx),
-        )
-
     async def _summaries(self, rows: Sequence[Row[Any]], which: TaskFilter) -> list[TaskSummary]:
         belongings = await belongings_of([row.id for row in rows], self._tx, links=False)
         return [_summary(row, belongings, which.words) for row in rows]
+
+
+def _query(shape: Shape, of: Template) -> Any:
+    *_, has_words = shape
+    if has_words:
+        query = select(*_COLUMNS, *_TEXTS).join(TaskTextRow, TaskTextRow.task_id == TaskRow.id)
+    else:
+        query = select(*_COLUMNS)
+    return query.where(
+        TaskRow.workspace_id == of.workspace_id,
+        visible(TaskRow.project_id, of),
+        *conditions(shape, of),
+    ).limit(of.given("limit", Integer()))
+
+
+def _page_query(of: Template, shape: Any) -> Any:
+    sort, filters, has_cursor = shape
+    order = ORDERS[sort]
+    query = _query(filters, of).order_by(*[by.clause for by in order])
+    return query.where(rows_after(order)) if has_cursor else query
+
+
+def _best_query(of: Template, shape: Any) -> Any:
+    count, filters = shape
+    best = relevance(count, of).desc()
+    return _query(filters, of).order_by(best, TaskRow.updated_at.desc(), TaskRow.id.desc())
+
+
+_page = Prepared(_page_query)
+_best_page = Prepared(_best_query)
 
 
 def _node(row: Row[Any], *, is_outside: bool) -> GraphNode:

@@ -3,6 +3,7 @@
 A task of 100,000 takes some 300 bytes in it. Task n has the moments 2n (gate) and 2n + 1 (finish).
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -38,9 +39,22 @@ class WorkspaceGraph:
         if kept.depth or kept.count:
             self.kept[number] = kept
 
-    def add_new(self, task_id: UUID) -> None:
+    def add_new(self, task_id: UUID, parent_id: UUID | None) -> None:
         """A task that is not there yet."""
-        self.add_task(task_id, None, is_open=True, kept=Unlocks(depth=0, count=0))
+        self.add_task(task_id, parent_id, is_open=True, kept=Unlocks(depth=0, count=0))
+
+    def below(self, task_ids: Iterable[UUID]) -> set[UUID]:
+        """All subtasks of these, and theirs."""
+        children: defaultdict[UUID, list[int]] = defaultdict(list)
+        for number, parent_id in self.parents.items():
+            children[parent_id].append(number)
+        found: set[UUID] = set()
+        stack = list(task_ids)
+        while stack:
+            fresh = {self.ids[number] for number in children[stack.pop()]} - found
+            found |= fresh
+            stack.extend(fresh)
+        return found
 
     def knows(self, *task_ids: UUID) -> bool:
         return all(task_id in self.numbers for task_id in task_ids)

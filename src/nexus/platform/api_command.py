@@ -1,0 +1,115 @@
+"""Any operation of the API by method and path, for what has no command of its own."""
+
+import sys
+from typing import Annotated, NoReturn
+
+import httpx2 as httpx
+import msgspec
+import typer
+
+from nexus.platform.cli import EXIT_CODES, client, fail, long_text
+from nexus_client.connection import ServerNotReached
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+ROOT = "/api/v1"
+OUTSIDE = ("/healthz", "/readyz")
+
+
+def call_api(
+    method: Annotated[str, typer.Argument(metavar="METHOD", help=" ".join(METHODS))],
+    path: Annotated[
+        str, typer.Argument(metavar="PATH", help=f"As in the API's description; below {ROOT}.")
+    ],
+    data: Annotated[
+        str | None, typer.Option("--data", "-d", help="The body, JSON; '-' reads standard input.")
+    ] = None,
+    query: Annotated[
+        list[str] | None, typer.Option("--query", "-q", help="As name=value (repeatable).")
+    ] = None,
+    idempotency_key: Annotated[
+        str | None,
+        typer.Option("--idempotency-key", help="The same key again does it no second time."),
+    ] = None,
+    if_match: Annotated[
+        int | None, typer.Option("--if-match", help="Only if it is still at this version.")
+    ] = None,
+) -> None:
+    """Send one request to the API and print its answer as it is, a refusal too.
+
+    \b
+    Examples:
+      nexus api GET /me
+      nexus api GET /tasks --query status=todo --query limit=3
+      nexus api POST /projects --data '{"key": "API", "name": "The API"}'
+      echo '{"title": "Better"}' | nexus api PATCH /tasks/API-42 --data - --if-match 7
+    """
+    headers: dict[str, str] = {}
+    if data is not None:
+        headers["Content-Type"] = "application/json"
+    if idempotency_key:
+        headers["Idempotency-Key"] = idempotency_key
+    if if_match is not None:
+        headers["If-Match"] = f'"{if_match}"'
+    answer = _sent(
+        _method(method), _address(path, query or []), headers, None if data is None else _json(data)
+    )
+    _print(answer)
+    if answer.status_code >= 400:
+        _end(answer)
+
+
+def _method(method: str) -> str:
+    if method.upper() not in METHODS:
+        fail(f"{method!r} is no method of the API. There are: {' '.join(METHODS)}.", 2)
+    return method.upper()
+
+
+def _address(path: str, pairs: list[str]) -> httpx.URL:
+    """Always a path of the profile's own server, whatever is in it: the key goes nowhere else."""
+    if not path.startswith("/"):
+        fail(f"A path begins with '/', as in '/tasks': {path!r} does not.", 2)
+    path, _, in_path = path.partition("?")
+    whole = path if path in OUTSIDE or path.startswith("/api/") else ROOT + path
+    query = list(httpx.QueryParams(in_path).multi_items())
+    for pair in pairs:
+        name, is_given, value = pair.partition("=")
+        if not is_given:
+            fail(f"'{pair}' asks for nothing: write --query {name}=VALUE.", 2)
+        query.append((name, value))
+    return httpx.URL(whole, params=query) if query else httpx.URL(whole)
+
+
+def _json(data: str) -> bytes:
+    body = long_text(data).encode()
+    try:
+        msgspec.json.decode(body)
+    except msgspec.DecodeError as error:
+        fail(f"The body is no JSON: {error}.", 6)
+    return body
+
+
+def _sent(
+    method: str, address: httpx.URL, headers: dict[str, str], body: bytes | None
+) -> httpx.Response:
+    api = client()
+    try:
+        # The one who wants the answer as it is; everybody else wants a type.
+        return api._http.request(method, address, headers=headers, content=body)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    except httpx.TransportError as error:
+        raise ServerNotReached(
+            f"No answer from {api.url} ({error or type(error).__name__}). Is the server running?"
+        ) from error
+
+
+def _print(answer: httpx.Response) -> None:
+    sys.stdout.write(answer.text)
+    if answer.text and not answer.text.endswith("\n"):
+        sys.stdout.write("\n")
+
+
+def _end(answer: httpx.Response) -> NoReturn:
+    try:
+        detail = str(msgspec.json.decode(answer.content, type=dict[str, object])["detail"])
+    except (msgspec.DecodeError, KeyError):
+        detail = f"The server answered {answer.status_code}."
+    fail(detail, EXIT_CODES.get(answer.status_code, 1))
