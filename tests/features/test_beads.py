@@ -209,17 +209,20 @@ def test_comments_keep_author_and_moment_and_have_an_id_each() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "deleted",
-    [{"status": "tombstone"}, {"status": "closed", "deleted_at": "2026-01-01T00:00:00Z"}],
-)
-def test_a_deleted_issue_is_set_aside(deleted: dict[str, str]) -> None:
-    gone = an_issue("bd-1", **deleted, dependencies=[a_dependency("bd-2", "parent-child")])
+def test_a_deleted_issue_is_set_aside() -> None:
+    gone = an_issue("bd-1", status="tombstone", dependencies=[a_dependency("bd-2", "parent-child")])
 
     record = first_of(gone, an_issue("bd-2"))
 
     assert (record.is_deleted, record.set_aside) == (True, "It was deleted in Beads.")
     assert (record.title, record.parent, record.notes) == ("Issue bd-1", None, ())
+
+
+def test_an_issue_that_came_back_after_it_was_deleted_is_a_task() -> None:
+    task = first_of(an_issue(status="closed", deleted_at="2026-01-01T00:00:00Z"))
+
+    assert (task.status, task.set_aside, task.is_deleted) == (TaskStatus.DONE, None, False)
+    assert task.custom == {"beads": {"deleted_at": "2026-01-01T00:00:00Z"}}
 
 
 def test_a_memory_is_set_aside_with_its_words() -> None:

@@ -82,8 +82,8 @@ def test_what_cannot_be_read_is_refused_in_a_sentence(content: bytes, sentence: 
     ("mapping", "sentence"),
     [
         (
-            CsvMapping(columns={"title": "Summry"}),
-            "there is no column 'Summry'. The columns are 'Key', 'Summary'.",
+            CsvMapping(columns={"title": "Topic"}),
+            "there is no column 'Topic'. The columns are 'Key', 'Summary'.",
         ),
         (
             CsvMapping(custom=["Team"]),
@@ -111,8 +111,8 @@ def test_a_mapping_that_does_not_fit_names_the_columns_there_are(
         ("", "truncated"),
         ("[]", "Expected `object`, got `array`"),
         ('{"columns": %s' % ("[" * 5000), "Expected `object`, got `array`"),
-        ('{"colums": {}}', "unknown field `colums`"),
-        ('{"columns": {"titel": "A"}}', "titel"),
+        ('{"heads": {}}', "unknown field `heads`"),
+        ('{"columns": {"topic": "A"}}', "topic"),
         ('{"columns": {"title": 7}}', "Expected `str`, got `int`"),
         ('{"statuses": {"x": "doing"}}', "doing"),
         ('{"priorities": {"x": "urgent"}}', "urgent"),

@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nexus.features.imports.domain import ParsedTask
-from nexus.features.imports.merging import Merge, base_of, merged, partly
+from nexus.features.imports.merging import Merge, base_of, merged, scored
 from nexus.features.projects.domain import ProjectId
 from nexus.features.tasks.domain import AcceptanceItem, Priority, Task, TaskId, TaskStatus
 from nexus.platform.actor import ActorId, WorkspaceId
 from nexus.platform.ids import new_id
 
 FIELDS = (
-    "title", "description", "details", "test_strategy", "status", "priority", "complexity",
+    "title", "description", "details", "test_strategy", "priority", "complexity",
     "due_on",
 )  # fmt: skip
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -67,14 +67,14 @@ def brought_in(task: Task, merge: Merge) -> Task:
         )
     if "labels" in edit:
         edit["labels"] = tuple(edit["labels"])
-    return replace(task, status=merge.status or task.status, **edit)
+    return replace(task, **edit)
 
 
 def taken_over(merge: Merge) -> dict[str, Any]:
     """What a merge brings in, under the names of a record."""
     names = {"complexity_auto": "complexity"}
     found = {names.get(name, name): value for name, value in merge.edit.items()}
-    return found | ({"status": merge.status} if merge.status else {})
+    return found
 
 
 words = st.sampled_from(["one", "two", "three", "Two"])
@@ -85,7 +85,6 @@ records = st.builds(
     description=words,
     details=words,
     test_strategy=words,
-    status=st.sampled_from(list(TaskStatus)[-4:]),
     priority=st.sampled_from([Priority.HIGH, Priority.LOW, Priority.NONE]),
     complexity=st.sampled_from([None, 1, 2]),
     due_on=st.sampled_from([None, date(2026, 1, 1), date(2026, 1, 2)]),
@@ -147,7 +146,7 @@ def test_the_same_file_again_brings_nothing_and_repeats_no_conflict(
 
     again = merged(theirs, theirs, after, our_parent=None)
 
-    assert (again.changed, again.conflicts, again.status) == ([], [], None)
+    assert (again.changed, again.conflicts) == ([], [])
 
 
 @thoroughly
@@ -171,7 +170,7 @@ def test_a_task_that_nobody_touched_becomes_what_the_newer_record_says(
 @pytest.mark.parametrize("name", [*FIELDS, "custom"])
 def test_a_field_that_the_base_does_not_know_is_left_alone(name: str) -> None:
     newer = a_record(
-        title="B", description="B", details="B", test_strategy="B", status=TaskStatus.DONE,
+        title="B", description="B", details="B", test_strategy="B",
         priority=Priority.HIGH, complexity=3, due_on=date(2026, 1, 1), custom={"taskmaster": {}},
     )  # fmt: skip
     base = {key: value for key, value in base_of(a_record()).items() if key != name}
@@ -229,10 +228,9 @@ def test_the_fields_of_the_file_change_beside_those_of_people(
 
 def test_only_the_complexity_counts_of_a_file_that_says_nothing_else() -> None:
     before = a_record(title="Ours", description="Kept", complexity=None)
-    scored = a_record(title="Of the report", complexity=8, custom={"reasoning": "hard"})
-    base = base_of(before)
+    base, theirs = scored(base_of(before), 8)
 
-    merge = merged(base, partly(base, scored), as_here(before), our_parent=None)
+    merge = merged(base, theirs, as_here(before), our_parent=None)
 
     assert merge.edit == {"complexity_auto": 8}
     assert merge.changed == ["complexity"]

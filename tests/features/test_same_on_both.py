@@ -234,7 +234,8 @@ async def test_every_condition_on_a_custom_value_is_the_same(
 ) -> None:
     values = ["high", "3", "3.0", "10", "2026-06-01", "", "true", "FALSE", "é", "-1", "0", "1e300",
               "9007199254740993", "inf", "-inf", "null", "[]", "1_0", "٣"]  # fmt: skip
-    queries = [{"sort": "key", "limit": 200, "field": [f"{key}{sign}{one}"]} for one in values]
+    some = Random(f"{key}{sign}").sample(values, 7)
+    queries = [{"sort": "key", "limit": 200, "field": [f"{key}{sign}{one}"]} for one in some]
 
     assert await _disagreements(both, queries) == []
 

@@ -11,8 +11,8 @@ from tests.cast import API, Cast, Person
 
 SORTS = ["newest", "oldest", "updated", "priority", "due", "rank", "key", "next"]
 KNOWN = (
-    "archived, assignee, cursor, label, limit, parent, priority, project, q, ready, repository, "
-    "sort, status"
+    "archived, assignee, created_by, cursor, due_from, due_until, explain, field, label, limit, "
+    "parent, priority, project, q, ready, repository, sort, status, updated_since, waiting"
 )
 NUMBERS = [1, 2.5, True, 2**31, 2**40, 2**63, 2**70, -(2**70), 1e300]
 MANY = [*NUMBERS, None, "x", [], "\x00", "0001-01-01T00:00:00+14:00", "2027-01-01T00:00:00"]

@@ -12,6 +12,8 @@ from nexus.features.tasks.domain import TaskSort
 from nexus.platform.paging import CursorNotUnderstood, Page, page_of, read_cursor, write_cursor
 from tests.cast import Person
 
+PAGED = [sort for sort in TaskSort if sort is not TaskSort.RELEVANCE]  # which is one page
+
 LISTS = [
     "/tasks",
     "/projects",
@@ -69,7 +71,7 @@ def test_pages_one_after_the_other_are_the_list(items: list[int], limit: int) ->
     assert seen == items
 
 
-@pytest.mark.parametrize("sort", TaskSort)
+@pytest.mark.parametrize("sort", PAGED)
 async def test_every_order_of_tasks_shows_each_task_once(ada: Person, sort: TaskSort) -> None:
     for key in ("API", "WEB"):
         await ada.a_project(key)
@@ -136,14 +138,12 @@ async def test_a_cursor_of_one_order_is_not_taken_in_another(ada: Person) -> Non
     await ada.a_project()
     for _ in range(3):
         await ada.a_task()
-    cursors = {
-        sort: (await ada.get("/tasks", sort=sort, limit=1))["next_cursor"] for sort in TaskSort
-    }
+    cursors = {sort: (await ada.get("/tasks", sort=sort, limit=1))["next_cursor"] for sort in PAGED}
 
     answers = [
         await ada.call("GET", "/tasks", params={"sort": sort, "cursor": cursors[other]})
-        for sort in TaskSort
-        for other in TaskSort
+        for sort in PAGED
+        for other in PAGED
         if sort is not other
     ]
 

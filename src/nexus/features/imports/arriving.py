@@ -142,12 +142,12 @@ class RecordWriter:
         known: Mapping[tuple[str, str], TaskId],
     ) -> Decision:
         before, theirs = base, base_of(record)
-        if one.is_partial:
-            before, theirs = scored(base, record.complexity)
-        elif record.is_deleted:
+        if record.is_deleted:
             theirs = {**base, "custom": base.get("custom", {})}
         elif record.set_aside:
             return _new(one, record)
+        elif one.is_partial:
+            before, theirs = scored(base, record.complexity)
         merge = merged(before, theirs, ours, our_parent=_our_parent(record, ours, base, known))
         notes = [*record.notes]
         if ours.archived_at and merge.changed:

@@ -1,0 +1,169 @@
+"""Laws of the command line: every operation has a command, every command is for its user."""
+
+import inspect
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+
+from nexus.entrypoints.cli import app
+from nexus.platform import signing_in
+
+DESCRIPTION = json.loads((Path(__file__).parents[2] / "docs/reference/openapi.json").read_text())
+API = "/api/v1/"
+
+COMMANDS = {
+    "listEvents": "events",
+    "createImport": "import",
+    "listImports": "imports list",
+    "getImport": "imports get",
+    "listImportRecords": "imports records",
+    "listInvitations": "invitation list",
+    "acceptInvitation": "invitation accept",
+    "revokeInvitation": "invitation revoke",
+    "listKeys": "key list",
+    "createKey": "key create",
+    "getKey": "key get",
+    "rotateKey": "key rotate",
+    "revokeKey": "key revoke",
+    "listLabels": "label list",
+    "updateLabel": "label update",
+    "removeLabel": "label remove",
+    "getMe": "me get",
+    "updateMe": "me update",
+    "leaveWorkspace": "workspace leave",
+    "listProjects": "project list",
+    "createProject": "project create",
+    "getProject": "project get",
+    "updateProject": "project update",
+    "listFields": "field list",
+    "createField": "field create",
+    "updateField": "field update",
+    "removeField": "field remove",
+    "getProjectGraph": "project graph",
+    "listProjectMembers": "project members",
+    "addProjectMember": "project add-member",
+    "removeProjectMember": "project remove-member",
+    "listProjectRepositories": "project repositories",
+    "addProjectRepository": "project add-repository",
+    "removeProjectRepository": "project remove-repository",
+    "listRepositories": "repository list",
+    "createRepository": "repository create",
+    "getRepository": "repository get",
+    "updateRepository": "repository update",
+    "listSessions": "session list",
+    "signIn": "login",
+    "revokeSession": "session revoke",
+    "listTasks": "task list",
+    "createTask": "task create",
+    "updateTasks": "task bulk",
+    "getTask": "task get",
+    "updateTask": "task update",
+    "setTaskAcceptance": "task accept",
+    "listTaskActivity": "task activity",
+    "listTaskComments": "task comments",
+    "commentTask": "task comment",
+    "updateComment": "task edit-comment",
+    "removeComment": "task remove-comment",
+    "listTaskDependencies": "task dependencies",
+    "dependTask": "task depend",
+    "undependTask": "task depend",
+    "linkTask": "task link",
+    "unlinkTask": "task unlink",
+    "moveTask": "task move",
+    "transferTask": "task transfer",
+    "recurTask": "task recur",
+    "unrecurTask": "task recur",
+    "setTaskStatus": "task status",
+    "whyTask": "task why",
+    "listUsers": "user list",
+    "inviteUser": "user invite",
+    "getUser": "user get",
+    "updateUser": "user update",
+    "removeUser": "user remove",
+    "listViews": "view list",
+    "createView": "view create",
+    "getView": "view get",
+    "updateView": "view update",
+    "removeView": "view remove",
+    "createWorkspace": "workspace create",
+    "getWorkspace": "workspace get",
+    "updateWorkspace": "workspace update",
+}
+"""Each operation and the words that call it."""
+
+WITHOUT_JSON = {"serve", "migrate", "login", "api"}
+"""What operators run, what asks, and what prints nothing but JSON anyhow."""
+
+
+def _commands() -> dict[str, Any]:
+    found: dict[str, Any] = {}
+
+    def walk(command: Any, words: tuple[str, ...]) -> None:
+        for name, child in getattr(command, "commands", {}).items():
+            walk(child, (*words, name))
+        if not hasattr(command, "commands"):
+            found[" ".join(words)] = command
+
+    walk(typer.main.get_command(app), ())
+    return found
+
+
+FOUND = _commands()
+
+
+def test_every_operation_of_the_api_has_a_command() -> None:
+    described = {
+        operation["operationId"]
+        for path, methods in DESCRIPTION["paths"].items()
+        for operation in methods.values()
+        if path.startswith(API) and "operationId" in operation
+    }
+
+    assert len(described) > 70
+    assert described - COMMANDS.keys() == set()
+    assert COMMANDS.keys() - described == set()
+    assert set(COMMANDS.values()) - FOUND.keys() == set()
+
+
+@pytest.mark.parametrize("operation", COMMANDS)
+def test_the_command_of_an_operation_calls_it(operation: str) -> None:
+    method = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", operation).lower()
+    callback = inspect.unwrap(FOUND[COMMANDS[operation]].callback)
+
+    module = signing_in if operation == "signIn" else inspect.getmodule(callback)
+
+    assert module
+    assert f".{method}(" in inspect.getsource(module)
+
+
+@pytest.mark.parametrize(
+    "command", [words for operation, words in COMMANDS.items() if operation.startswith("list")]
+)
+def test_a_list_is_for_people_for_programs_and_for_spreadsheets(command: str) -> None:
+    options = _options(command)
+
+    assert {"--json", "--csv"} <= options
+
+
+@pytest.mark.parametrize("command", FOUND)
+def test_every_command_says_what_it_does_and_shows_it(command: str) -> None:
+    text = inspect.getdoc(FOUND[command].callback) or ""
+
+    summary, _, examples = text.partition("Examples:")
+    assert re.match(r"[A-Z][^\n]+[.:]", summary)
+    assert f"nexus {command.partition(' ')[0]}" in examples.replace(
+        "nexus --profile work ", "nexus "
+    )
+
+
+@pytest.mark.parametrize("command", sorted(FOUND.keys() - WITHOUT_JSON))
+def test_every_command_of_a_user_speaks_json(command: str) -> None:
+    assert "--json" in _options(command)
+
+
+def _options(command: str) -> set[str]:
+    return {option for one in FOUND[command].params for option in one.opts}
