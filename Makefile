@@ -7,7 +7,7 @@ RUN_LOCK := requirements.lock
 DEV_LOCK := requirements-dev.lock
 UV_VERSION := 0.13.8
 
-.PHONY: help run setup dev check fix test lint types contracts migrations generated client docs \
+.PHONY: help run setup dev check fix test bench lint types contracts migrations generated client docs \
 	migration migrate lock db-reset clean
 
 help: ## List the verbs
@@ -40,6 +40,9 @@ types: $(VENV)/.dev
 generated: $(VENV)/.dev
 	@$(BIN)/python -m tools.client --check
 	@$(BIN)/python -m tools.reference --check
+
+bench: $(VENV)/.dev ## Measure requests a second on both databases: make bench ARGS='--tasks 5000'
+	@$(BIN)/python -m tools.postgres -- $(BIN)/python -m bench $(ARGS)
 
 fix: $(VENV)/.dev ## Mend what can be mended by a program
 	@$(BIN)/ruff check --fix-only --quiet .

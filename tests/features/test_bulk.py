@@ -89,9 +89,7 @@ async def test_a_bulk_change_says_the_same_as_single_ones(ada: Person) -> None:
     await _change(ada, {"task": "API-2", "version": 1, **edit})
     many = (await ada.last_event())["payload"]
 
-    assert many["changes"].items() - {"title"} and many["changes"] == single["changes"] | {
-        "title": ["Task 2", "New title"]
-    }
+    assert many["changes"] == single["changes"] | {"title": ["Task 2", "New title"]}
     aside = dict.fromkeys(("id", "key", "rank", "created_at", "updated_at"), "")
     one, two = await _everything(ada)
     assert one | aside == two | aside
@@ -178,16 +176,20 @@ async def test_all_stale_items_are_named_with_their_versions(ada: Person) -> Non
     assert "API-2, API-3" in answer.json()["detail"]
 
 
-async def test_two_parents_changed_together_close_no_cycle(ada: Person) -> None:
+@pytest.mark.parametrize("status", ["todo", "done"])
+async def test_two_parents_changed_together_close_no_cycle(ada: Person, status: str) -> None:
     await _tasks(ada, 4)
+    for n in range(1, 5):
+        await ada.patch(f"/tasks/API-{n}/status", {"status": status})
     before = await _everything(ada)
 
+    version = before[0]["version"]
     loops = [
         [("API-1", "API-2"), ("API-2", "API-1")],
         [("API-1", "API-2"), ("API-2", "API-3"), ("API-3", "API-1")],
     ]
     refused = [
-        await _refused(ada, *[{"task": a, "version": 1, "parent": b} for a, b in loop])
+        await _refused(ada, *[{"task": a, "version": version, "parent": b} for a, b in loop])
         for loop in loops
     ]
 
@@ -348,12 +350,14 @@ async def test_statements_do_not_grow_with_the_tasks(
     ada: Person, statements: Statements
 ) -> None:
     tasks = await _tasks(ada, 202)
+    await ada.patch("/tasks/API-1", {"labels": ["a"]})
+    tasks[0]["version"] = 2
     counts: list[int] = []
 
     for some in (tasks[:2], tasks[2:]):
         items = [
-            {"task": one["key"], "version": 1, "status": "done", "title": "x", "labels": ["a"],
-             "assignees": [ada.id], "priority": "low"}
+            {"task": one["key"], "version": one["version"], "status": "done", "title": "x",
+             "labels": ["a"], "assignees": [ada.id], "priority": "low"}
             for one in some
         ]  # fmt: skip
         with statements.counted() as counted:

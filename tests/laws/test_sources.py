@@ -22,6 +22,7 @@ RUNS_STATEMENTS = {
 """The modules of a feature that may run statements."""
 
 RUNS_STATEMENTS_ELSEWHERE = {
+    "nexus/platform/prepared.py",
     "nexus/platform/database.py",
     "nexus/platform/http/idempotency.py",
     "nexus/platform/migrating.py",

@@ -64,7 +64,7 @@ class HttpSettings(_Group):
         default=1_048_576, description="Largest request body, in bytes, except for imports."
     )
     max_import_bytes: Annotated[int, Field(ge=1024)] = Field(
-        default=67_108_864, description="Largest file that POST /imports takes, in bytes."
+        default=536_870_912, description="Largest file that POST /imports takes, in bytes."
     )
     requests_per_minute: Annotated[int, Field(ge=1)] = Field(
         default=6000, description="Requests a minute per credential (per address without one)."

@@ -13,6 +13,7 @@ from nexus.features.tasks.domain import TaskStatus
 from nexus.platform.instants import in_utc
 
 MAX_TITLE, MAX_TEXT, MAX_CUSTOM, MAX_ACCEPTANCE, MAX_LABELS = 500, 100_000, 30_000, 100, 50
+MAX_WORD = 100
 
 STATUSES = {
     "pending": TaskStatus.TODO,
@@ -89,7 +90,7 @@ def long_text(value: Any, name: str, remark: Remark) -> str:
 
 def status_of(value: Any, remark: Remark) -> tuple[TaskStatus, str]:
     """The status and the word that stood for it. `blocked` is deferred until it is known why."""
-    word = text_of(value).strip().lower()
+    word = text_of(value).strip().lower()[:MAX_WORD]
     if word == BLOCKED:
         return TaskStatus.DEFERRED, word
     known = STATUSES.get(word.replace("_", "-").replace(" ", "-"))
