@@ -23,6 +23,8 @@ SLICE_S = 1.0
 FIRST_WARM_UP_S, WARM_UP_S = 1.5, 0.2
 """Answers in these are not measured: statements are compiled and pages read in the first."""
 
+PATIENCE_S = 30.0
+
 
 class Target(Struct, frozen=True):
     """A server's port, the API key to show there, and the calls to send in turns."""
@@ -42,13 +44,16 @@ class Job(Struct, frozen=True):
 
 
 class Measurement(Struct, frozen=True):
-    """What one target did. Latencies are in milliseconds."""
+    """What one target did. Latencies are in milliseconds.
+
+    Calls that were given up count with the time they had; after any, the target was left alone.
+    """
 
     name: str
-    answers: int
     per_second: float
     p50: float
     p99: float
+    given_up: int
 
 
 class UnexpectedAnswer(Exception):
@@ -65,16 +70,23 @@ class _Connection(asyncio.Protocol):
         self._sent_at = 0.0
         self._buffer = b""
         self._stops = False
-        self._latencies = array("d")
+        self.latencies = array("d")
         self.stopped: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def begin_measuring(self) -> None:
-        self._latencies = array("d")
+        self.latencies = array("d")
 
-    def stop(self) -> "array[float]":
-        """Stop at the next even call, so that what is moved forth is moved back."""
+    def stop(self) -> int:
+        """Stop at the next even call, so that what is moved forth is moved back.
+
+        Gives the answers so far; the latencies of the last calls are still added.
+        """
         self._stops = True
-        return self._latencies
+        return len(self.latencies)
+
+    def give_up(self) -> None:
+        self.latencies.append(time.perf_counter() - self._sent_at)
+        self._finish(None)
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -92,7 +104,7 @@ class _Connection(asyncio.Protocol):
         head = self._buffer.find(b"\r\n\r\n")
         if head < 0 or len(self._buffer) < head + 4 + _body_length(self._buffer[:head]):
             return
-        self._latencies.append(time.perf_counter() - self._sent_at)
+        self.latencies.append(time.perf_counter() - self._sent_at)
         if self._buffer[9:12] != self._expected:
             error = UnexpectedAnswer(self._buffer[:2000].decode(errors="replace"))
             self._finish(error)
@@ -129,9 +141,11 @@ class _Load:
         ]
         self._next = [0] * connections
         self._latencies = array("d")
-        self._elapsed = 0.0
+        self._answers, self._elapsed, self._given_up = 0, 0.0, 0
 
     async def slice(self, seconds: float) -> None:
+        if self._given_up:
+            return
         loop = asyncio.get_running_loop()
         connections: list[_Connection] = []
         for shard, start in zip(self._shards, self._next, strict=True):
@@ -144,20 +158,21 @@ class _Load:
             one.begin_measuring()
         began = time.perf_counter()
         await _while_all_run(connections, seconds)
-        for one in connections:
-            self._latencies.extend(array("d", one.stop()))
+        self._answers += sum(one.stop() for one in connections)
         self._elapsed += time.perf_counter() - began
-        await asyncio.wait_for(asyncio.gather(*(one.stopped for one in connections)), 30)
+        self._given_up = await _all_stopped(connections)
+        for one in connections:
+            self._latencies.extend(one.latencies)
         self._next = [one.next for one in connections]  # else slow targets saw few of the calls
 
     def measurement(self) -> Measurement:
         ordered = sorted(self._latencies)
         return Measurement(
             name=self._target.name,
-            answers=len(ordered),
-            per_second=len(ordered) / self._elapsed,
+            per_second=self._answers / self._elapsed,
             p50=_percentile(ordered, 50),
             p99=_percentile(ordered, 99),
+            given_up=self._given_up,
         )
 
 
@@ -170,6 +185,17 @@ async def _while_all_run(connections: Sequence[_Connection], seconds: float) -> 
     )
     for one in done:
         one.result()
+
+
+async def _all_stopped(connections: Sequence[_Connection]) -> int:
+    """Wait for the last answers; how many did not come."""
+    done, waiting = await asyncio.wait([one.stopped for one in connections], timeout=PATIENCE_S)
+    for one in done:
+        one.result()
+    for one in connections:
+        if not one.stopped.done():
+            one.give_up()
+    return len(waiting)
 
 
 async def run(job: Job) -> list[Measurement]:

@@ -111,12 +111,15 @@ def weigh(filled: Filled, options: Options) -> Memory:
 
 
 def grow(small: Filled, large: Filled, options: Options) -> list[Growth]:
-    """Both sizes under load in turns. Only readings, because writes would make them grow."""
+    """Both sizes under load in turns. Only readings, because writes would make them grow.
+
+    Each has servers of its own: one that hangs in an endless statement harms no other.
+    """
     readings = [name for name in small.plan.calls if name not in WRITES]
     advance = options.progress(f"Comparing sizes on {small.kind}", len(readings))
     grown: list[Growth] = []
-    with plain_server(small.database) as one, plain_server(large.database) as other:
-        for operation in readings:
+    for operation in readings:
+        with plain_server(small.database) as one, plain_server(large.database) as other:
             targets = [
                 Target("small", one.port, small.plan.key, small.plan.calls[operation]),
                 Target("large", other.port, large.plan.key, large.plan.calls[operation]),

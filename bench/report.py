@@ -132,7 +132,7 @@ def _processor() -> str:
 
 
 def _compared_row(one: Compared) -> list[Cell]:
-    share = one.real.per_second / one.minimal.per_second
+    share = _ratio(one.real.per_second, one.minimal.per_second)
     spread = one.real.p99 / one.real.p50
     return [
         Cell(text=one.database),
@@ -141,7 +141,7 @@ def _compared_row(one: Compared) -> list[Cell]:
         *_measured(one.minimal),
         *_measured(one.echo),
         Cell(text=f"{share:.2f}", missed=one.operation in _RATED and share < LEAST_RATE),
-        Cell(text=f"{one.real.per_second / one.echo.per_second:.3f}"),
+        Cell(text=f"{_ratio(one.real.per_second, one.echo.per_second):.3f}"),
         Cell(text=f"{spread:.1f}", missed=spread >= MOST_SPREAD),
     ]
 
@@ -158,8 +158,13 @@ def _growth_row(one: Growth) -> list[Cell]:
 
 
 def _measured(one: Measurement) -> list[Cell]:
+    more = "> " if one.given_up else ""
     return [
         Cell(text=f"{one.per_second:,.0f}"),
-        Cell(text=f"{one.p50:.2f}"),
-        Cell(text=f"{one.p99:.2f}"),
+        Cell(text=f"{more}{one.p50:.2f}"),
+        Cell(text=f"{more}{one.p99:.2f}"),
     ]
+
+
+def _ratio(one: float, other: float) -> float:
+    return one / other if other else float("inf")

@@ -146,7 +146,7 @@ def test_a_password_is_typed_twice_and_never_shown(
     assert hers.nexus(*login, stdin=f"{NEW_PASSWORD}\n").returncode == 0
 
 
-def test_sessions_are_listed_and_ended(server: Server, hers: Machine, grace: Newcomer) -> None:
+def test_sessions_are_listed_and_ended(hers: Machine, grace: Newcomer) -> None:
     credentials = json.dumps({"email": grace.email, "password": PASSWORD})
     made = json.loads(hers.nexus("api", "POST", "/sessions", "--data", credentials).stdout)
 

@@ -258,6 +258,7 @@ def test_a_refused_operation_is_printed_and_has_its_exit_code(
 
     assert (unknown.returncode, json.loads(unknown.stdout)["code"]) == (4, "task.not_found")
     assert (stale.returncode, json.loads(stale.stdout)["status"]) == (5, 412)
+    assert machine.json("api", "GET", f"/tasks/{key}")["title"] == "A"
     assert (elsewhere.returncode, json.loads(elsewhere.stdout)["code"]) == (4, "route.not_found")
     assert (nowhere.returncode, nowhere.stdout) == (7, "")
     assert machine.nexus("api", "GET", "tasks").returncode == 2

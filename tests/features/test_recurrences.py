@@ -131,7 +131,7 @@ async def test_who_has_left_is_not_assigned_again(cast: Cast) -> None:
     await cast.ada.a_project()
     await cast.ada.a_task(assignees=[cast.grace.id, cast.ada.id])
     await _recur(cast.ada, "API-1")
-    await cast.ada.delete(f"/members/{cast.grace.id}")
+    await cast.ada.delete(f"/users/{cast.grace.id}")
 
     await cast.ada.finish("API-1")
 

@@ -95,8 +95,8 @@ COMMANDS = {
 }
 """Each operation and the words that call it."""
 
-WITHOUT_JSON = {"serve", "migrate", "login", "api"}
-"""What operators run, what asks, and what prints nothing but JSON anyhow."""
+WITHOUT_JSON = {"serve", "migrate", "login"}
+"""What operators run, and what asks."""
 
 
 def _commands() -> dict[str, Any]:

@@ -17,6 +17,7 @@ RUNS_STATEMENTS = {
     "parts",
     "recurrences",
     "search",
+    "sources",
     "summaries",
 }
 """The modules of a feature that may run statements."""

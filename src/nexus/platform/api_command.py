@@ -33,6 +33,9 @@ def call_api(
     if_match: Annotated[
         int | None, typer.Option("--if-match", help="Only if it is still at this version.")
     ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Indent the answer, as other commands do.")
+    ] = False,
 ) -> None:
     """Send one request to the API and print its answer as it is, a refusal too.
 
@@ -53,7 +56,7 @@ def call_api(
     answer = _sent(
         _method(method), _address(path, query or []), headers, None if data is None else _json(data)
     )
-    _print(answer)
+    _print(answer, is_indented=as_json)
     if answer.status_code >= 400:
         _end(answer)
 
@@ -101,9 +104,12 @@ def _sent(
         ) from error
 
 
-def _print(answer: httpx.Response) -> None:
-    sys.stdout.write(answer.text)
-    if answer.text and not answer.text.endswith("\n"):
+def _print(answer: httpx.Response, *, is_indented: bool) -> None:
+    text = answer.text
+    if is_indented and "json" in answer.headers.get("Content-Type", ""):
+        text = msgspec.json.format(text, indent=2)
+    sys.stdout.write(text)
+    if text and not text.endswith("\n"):
         sys.stdout.write("\n")
 
 

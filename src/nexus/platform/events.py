@@ -170,7 +170,7 @@ def _insertion(count: int) -> Executable:
         for position in range(1, count + 1)
         for column in columns
     ]
-    statement = text(f"INSERT INTO events (seq, {names}) VALUES {rows}")  # noqa: S608 - our columns
+    statement = text(f"INSERT INTO events (seq, {names}) VALUES {rows}")
     return statement.bindparams(bindparam("of", type_=Uuid()), *binds)
 
 

@@ -16,7 +16,8 @@ from nexus.features.imports.domain import (
     ParsedTask,
 )
 from nexus.features.imports.merging import Merge, base_of, is_same, merged, scored
-from nexus.features.imports.repository import ImportRepository, SourceRepository
+from nexus.features.imports.repository import ImportRepository
+from nexus.features.imports.sources import SourceRepository
 from nexus.features.tasks.arrivals import TaskIntake
 from nexus.features.tasks.domain import ImportedTask, Task, TaskEdit, TaskFields, TaskId
 from nexus.features.tasks.errors import TaskArchived

@@ -18,7 +18,8 @@ from nexus.features.imports.domain import (
     ParsedTask,
 )
 from nexus.features.imports.merging import is_same
-from nexus.features.imports.repository import ImportRepository, SourceRepository
+from nexus.features.imports.repository import ImportRepository
+from nexus.features.imports.sources import SourceRepository
 from nexus.features.tasks.arrivals import GraphIntake, TaskIntake, Unlocks, WorkspaceGraph
 from nexus.features.tasks.domain import NewLink, TaskId, TaskStatus
 from nexus.features.tasks.service import TaskService
@@ -159,13 +160,15 @@ class EdgeWriter:
         for pair in await self._graph.add(list(fresh), known=plan.graph, by=by) if fresh else ():
             remark(fresh[pair], "cycle", "One of its dependencies would close a circle by now.")
         await self._intake.add_links(links)
+        changed: dict[TaskId, dict[str, Any]] = {}
         for record, was in parts:
             task_id = TaskId(was.task_id or UUID(int=0))
             if was.outcome is not Outcome.CREATED:
                 await self._set_status(record, task_id, bases[task_id], was.position, remark, by)
             kept = {**bases[task_id], **_connections(record)}
             if not is_same(kept, bases[task_id]):
-                await self._sources.save_base(task_id, one.id, kept, None)
+                changed[task_id] = kept
+        await self._sources.save_connections(changed, one.id)
         return counts
 
     async def _depend(

@@ -21,7 +21,8 @@ from nexus.features.imports.domain import (
 from nexus.features.imports.errors import FileNotUnderstood, ProjectOfImportUnknown
 from nexus.features.imports.events import ImportCreated, ImportFailed, ImportFinished
 from nexus.features.imports.formats import understand
-from nexus.features.imports.repository import PART_BYTES, ImportRepository, SourceRepository
+from nexus.features.imports.repository import PART_BYTES, ImportRepository
+from nexus.features.imports.sources import SourceRepository
 from nexus.features.projects.domain import Visibility
 from nexus.features.projects.errors import ProjectNotFound
 from nexus.features.projects.service import ProjectService

@@ -62,7 +62,7 @@ class ImportRecordRow(TenantRow, Base):
     __table_args__ = (
         within_workspace("import_id", "imports"),
         within_workspace("task_id", "tasks"),
-        Index(None, "workspace_id", "import_id", "outcome", "position"),
+        Index(None, "import_id", "outcome", "position"),
     )
 
     import_id: Mapped[UUID] = mapped_column(primary_key=True)

@@ -3,8 +3,9 @@
 from nexus.features.comments.wiring import comment_service
 from nexus.features.imports.arriving import RecordWriter
 from nexus.features.imports.connecting import ColumnSettler, EdgeWriter
-from nexus.features.imports.repository import ImportRepository, SourceRepository
+from nexus.features.imports.repository import ImportRepository
 from nexus.features.imports.service import ImportService
+from nexus.features.imports.sources import SourceRepository
 from nexus.features.projects.wiring import project_service
 from nexus.features.tasks.wiring import (
     graph_intake,

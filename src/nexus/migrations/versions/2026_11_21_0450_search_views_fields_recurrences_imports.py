@@ -104,8 +104,8 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("import_records", schema=None) as batch_op:
         batch_op.create_index(
-            batch_op.f("ix_import_records_workspace_id_import_id_outcome_position"),
-            ["workspace_id", "import_id", "outcome", "position"],
+            batch_op.f("ix_import_records_import_id_outcome_position"),
+            ["import_id", "outcome", "position"],
             unique=False,
         )
 
