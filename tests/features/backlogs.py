@@ -23,7 +23,7 @@ WORDS = [
     "car", "carpet", "carburettor", "Crème", "brûlée", "creme", "Straße", "STRASSE", "snake_case",
     "日本語のテスト", "日本", "ﾊﾝｶｸ", "한국어", "हिन्दी", "עִבְרִית", "e\u0301cole", "🚀", "x²", "½", "ﬁnal",
     "don't", "C++", "--", "AND", "NEAR", "(", '"', "API-1", "1", "2026-12-31", "a" * 70, "İ", "ς",
-    "Ünïcödé", "\u202eright", "zero\u200bwidth", "𝔘𝔫𝔦", "\U00020000\U00020001", "ﷺ", "walrus",
+    "Ünïcödé", "\u202eright", "zero\u200bwidth", "𝔘𝔫𝔦", "\U00020000\U00020001", "ﷺ", "walrus",  # noqa: RUF001
 ]  # fmt: skip
 CUSTOM_KEYS = ["severity", "points", "sprint", "a.b", "ключ", "a b", "$", "[0]", "0", "it's"]
 ODD_KEYS = ['quo"te', "back\\slash", "tab\there"]
@@ -119,11 +119,11 @@ def steps(chance: Random, count: int) -> list[Step]:
             body["parent"] = chance.choice(keys[-20:])
         if chance.random() < 0.2:
             body["repository_id"] = chance.randrange(2)
-        made.append(Step(who=chance.choice(["ada", "grace"]), method="POST", path="/tasks", body=body))
+        made.append(
+            Step(who=chance.choice(["ada", "grace"]), method="POST", path="/tasks", body=body)
+        )
         keys.append(f"{project}-{sum(key.startswith(f'{project}-') for key in keys) + 1}")
-    for _ in range(count // 2):
-        made.append(_change(chance, keys))
-    return made
+    return [*made, *(_change(chance, keys) for _ in range(count // 2))]
 
 
 def _change(chance: Random, keys: list[str]) -> Step:
@@ -216,26 +216,10 @@ def holds(custom: dict[str, Any], condition: str) -> bool:
 
 
 def _compares(value: Any, sign: str, given: str) -> bool:
-    if value is None:
-        return False
     if sign == "!=":
-        return not _compares(value, "=", given)
-    mine: Any
-    wanted: Any
-    if isinstance(value, bool):
-        mine, wanted = str(value).lower(), given.lower()
-        if wanted not in {"true", "false"}:
-            return False
-    elif isinstance(value, str):
-        mine, wanted = value.encode(), given.encode()
-    elif isinstance(value, int | float):
-        try:
-            mine, wanted = float(value), float(given)
-        except ValueError:
-            return False
-        if math.isnan(wanted):
-            return False
-    else:
+        return value is not None and not _compares(value, "=", given)
+    mine, wanted = _alike(value, given)
+    if mine is None or wanted is None:
         return False
     return {
         "=": mine == wanted,
@@ -244,6 +228,22 @@ def _compares(value: Any, sign: str, given: str) -> bool:
         ">": mine > wanted,
         ">=": mine >= wanted,
     }[sign]
+
+
+def _alike(value: Any, given: str) -> tuple[Any, Any]:
+    """A value and what it is compared with, as the same type; nothing where it has none."""
+    if isinstance(value, bool):
+        wanted = given.lower()
+        return str(value).lower(), wanted if wanted in {"true", "false"} else None
+    if isinstance(value, str):
+        return value.encode(), given.encode()
+    if not isinstance(value, int | float):
+        return None, None
+    try:
+        number = float(given)
+    except ValueError:
+        return None, None
+    return float(value), None if math.isnan(number) else number
 
 
 FILTERS: dict[str, Callable[[Modelled, Any, dict[str, str]], bool]] = {
@@ -310,25 +310,19 @@ def ordered(tasks: list[Modelled], sort: str, q: str) -> list[str]:
     def by(task: Modelled) -> Any:
         one = task.shown
         urgency = PRIORITIES.index(one["priority"])
-        key = (one["project"], int(one["key"].rpartition("-")[2]))
-        match sort:
-            case "newest" | "oldest":
-                return one["created_at"], task.number
-            case "updated":
-                return one["updated_at"], task.number
-            case "priority":
-                return urgency, one["created_at"], task.number
-            case "due":
-                return one["due_on"] or "9999", task.number
-            case "rank":
-                return one["project"], one["rank"], task.number
-            case "key":
-                return key
-            case "next":
-                reach = (-one["unlock_depth"], -one["unlock_count"])
-                return urgency, *reach, one["created_at"], task.number
-            case _:
-                return score(task), one["updated_at"], task.number
+        reach = (-one["unlock_depth"], -one["unlock_count"])
+        values: dict[str, tuple[Any, ...]] = {
+            "newest": (one["created_at"],),
+            "oldest": (one["created_at"],),
+            "updated": (one["updated_at"],),
+            "priority": (urgency, one["created_at"]),
+            "due": (one["due_on"] or "9999",),
+            "rank": (one["project"], one["rank"]),
+            "key": (one["project"], int(one["key"].rpartition("-")[2])),
+            "next": (urgency, *reach, one["created_at"]),
+            "relevance": (score(task), one["updated_at"]),
+        }
+        return *values[sort], task.number
 
     is_falling = sort in {"newest", "updated", "relevance"}
     return [task.shown["key"] for task in sorted(tasks, key=by, reverse=is_falling)]

@@ -129,7 +129,10 @@ BAD: list[tuple[dict[str, Any], tuple[int, str]]] = [
         {"task": "API-2", "version": 1, "repository_id": str(uuid4())},
         (422, "task.repository_unknown"),
     ),
-    ({"task": "API-2", "version": 1, "custom": {"a": "x" * 33_000}}, (422, "task.custom_too_large")),
+    (
+        {"task": "API-2", "version": 1, "custom": {"a": "x" * 33_000}},
+        (422, "task.custom_too_large"),
+    ),
     ({"task": "API-2", "version": 1, "title": ""}, (400, "request.invalid")),
     ({"task": "API-2", "version": 1, "nonsense": 1}, (400, "request.invalid")),
     ({"task": "API-2", "title": "x"}, (400, "request.invalid")),
@@ -337,7 +340,9 @@ async def test_bulk_changes_that_overlap_never_break_down(ada: Person, other_fac
         chosen = chance.sample(tasks, 12)
         items = [{"task": one["key"], "version": 1, **field} for one in chosen]
         calls.append((ada, other_face)[n % 2].call("PATCH", "/tasks", json={"items": items}))
-        calls.append(ada.call("PATCH", f"/tasks/{chosen[0]['key']}/status", json={"status": "todo"}))
+        calls.append(
+            ada.call("PATCH", f"/tasks/{chosen[0]['key']}/status", json={"status": "todo"})
+        )
 
     answers = await asyncio.gather(*calls)
 
@@ -346,9 +351,7 @@ async def test_bulk_changes_that_overlap_never_break_down(ada: Person, other_fac
     await _check_numbers(ada)
 
 
-async def test_statements_do_not_grow_with_the_tasks(
-    ada: Person, statements: Statements
-) -> None:
+async def test_statements_do_not_grow_with_the_tasks(ada: Person, statements: Statements) -> None:
     tasks = await _tasks(ada, 202)
     await ada.patch("/tasks/API-1", {"labels": ["a"]})
     tasks[0]["version"] = 2

@@ -19,7 +19,7 @@ GOOD: dict[str, list[Any]] = {
 BAD: dict[str, list[Any]] = {
     "text": [1, True, [], {}, "x" * 2001],
     "number": ["1", True, False, [], {}, ""],
-    "date": ["2026-02-29", "2026-1-1", "20260101", "２０２６-01-01", "", 20260101, True, "soon"],
+    "date": ["2026-02-29", "2026-1-1", "20260101", "２０２６-01-01", "", 20260101, True, "soon"],  # noqa: RUF001
     "choice": ["high", "", "Low ", 1, True, ["low"], {}],
     "url": ["x.test", "ftp://x.test", "http://", "https://a b", "", 1, "javascript:alert(1)"],
     "member": ["", "ada", 1, True, str(uuid4()), [], {}],
@@ -51,7 +51,9 @@ async def _bulk(person: Person, task: Any, custom: Any) -> Any:
 async def test_a_definition_has_a_whole_life(ada: Person) -> None:
     await ada.a_project()
 
-    made = await _define(ada, "choice", "severity", name=" How  bad ", choices=["low", " low ", "x"])
+    made = await _define(
+        ada, "choice", "severity", name=" How  bad ", choices=["low", " low ", "x"]
+    )
     assert (made["name"], made["choices"], made["is_required"]) == ("How bad", ["low", "x"], False)
     assert (await ada.last_event())["name"] == "field.created"
     path = "/projects/API/fields/severity"
@@ -176,7 +178,7 @@ async def test_a_number_too_large_for_any_calculator_breaks_nothing(
     await ada.a_project()
     if is_defined:
         await _define(ada, "number")
-    body = '{"project": "API", "title": "x", "custom": {"value": 1%s}}' % ("0" * digits)  # noqa: UP031
+    body = '{"project": "API", "title": "x", "custom": {"value": 1%s}}' % ("0" * digits)
 
     headers = {"Content-Type": "application/json"}
     made = await ada.call("POST", "/tasks", content=body, headers=headers)

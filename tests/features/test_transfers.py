@@ -218,7 +218,10 @@ async def test_tasks_moved_and_made_at_once_get_different_keys(ada: Person, titl
     tasks = [await ada.a_task(title=title) for _ in range(8)]
 
     answers = await asyncio.gather(
-        *(ada.call("PATCH", f"/tasks/{one['key']}/project", json={"project": "WEB"}) for one in tasks),
+        *(
+            ada.call("PATCH", f"/tasks/{one['key']}/project", json={"project": "WEB"})
+            for one in tasks
+        ),
         *(
             ada.call("POST", "/tasks", json={"project": "WEB", "title": str(uuid4())})
             for _ in range(8)

@@ -13,7 +13,8 @@ from nexus.platform.tokens import MAX_TOKEN, starting_with, tokenise
 thorough = settings(max_examples=300, deadline=None, derandomize=True, database=None)
 anything = st.text(max_size=80)
 prose = st.lists(
-    st.text(alphabet="abcéÅß日本が ．_-'1²\n", min_size=1, max_size=12), max_size=60
+    st.text(alphabet="abcéÅß日本が ．_-'1²\n", min_size=1, max_size=12),
+    max_size=60,  # noqa: RUF001
 ).map("".join)
 
 
@@ -33,7 +34,7 @@ def test_tokens_are_alphanumeric_without_case_or_accents(text: str) -> None:
 
 @thorough
 @given(anything)
-@example("ŉ İ ſ K ẞ ﷺ")
+@example("ŉ İ ſ K ẞ ﷺ")  # noqa: RUF001
 def test_case_and_normal_forms_make_no_difference(text: str) -> None:
     tokens = tokenise(text)
 
@@ -84,9 +85,7 @@ def test_every_range_is_a_run_that_begins_with_a_word(text: str, wanted: str) ->
 
     [*found] = highlights([("title", text)], words)
 
-    assert bool(found) == any(
-        token.startswith(word) for token in tokenise(text) for word in words
-    )
+    assert bool(found) == any(token.startswith(word) for token in tokenise(text) for word in words)
     for one in found:
         place = text.index(one.text)
         assert len(one.text) <= WIDTH
@@ -122,7 +121,7 @@ def _begins_of_words(text: str) -> set[int]:
     [
         ("Repair the car and the carpet", "car", ["car", "carpet"]),
         ("Crème BRÛLÉE", "brul creme", ["Crème", "BRÛLÉE"]),
-        (unicodedata.normalize("NFD", "Über über"), "über", ["Ü" "ber", "über"]),
+        (unicodedata.normalize("NFD", "Über über"), "über", ["Über", "über"]),
         ("Straße", "strasse", ["Straße"]),
         ("日本語のテスト と 日本", "日本", ["日本語のテスト", "日本"]),
         ("🚀 rocket 🚀", "rocket", ["rocket"]),

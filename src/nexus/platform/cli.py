@@ -21,7 +21,7 @@ from rich.text import Text
 
 from nexus.platform.profiles import Profile, Profiles, ProfilesUnreadable
 from nexus_client.client import NexusClient
-from nexus_client.connection import ApiError, ServerNotReached
+from nexus_client.connection import TIMEOUT_S, ApiError, ServerNotReached
 
 T = TypeVar("T")
 
@@ -74,7 +74,7 @@ def group(name: str, help_text: str) -> typer.Typer:
     return typer.Typer(name=name, help=help_text, no_args_is_help=True, rich_markup_mode=None)
 
 
-def client() -> NexusClient:
+def client(timeout_s: float = TIMEOUT_S) -> NexusClient:
     """The server of NEXUS_URL and NEXUS_API_KEY, else of the chosen or current profile."""
     profile = _profile()
     url = os.environ.get("NEXUS_URL") or (profile.url if profile else None)
@@ -87,7 +87,7 @@ def client() -> NexusClient:
         )
     if not key.isascii():
         fail("The API key is not one of Nexus's: it has letters that keys never have.", 3)
-    return NexusClient(url, key)
+    return NexusClient(url, key, timeout_s=timeout_s)
 
 
 def output() -> Console:

@@ -28,6 +28,7 @@ from nexus_client.client import NexusClient
 
 NOTES_SHOWN = 10
 POLL_S = 0.2
+UPLOAD_TIMEOUT_S = 600.0  # the server reads a large file to its end before it answers
 BACKUP_TABLES = ("issues", "dependencies", "labels", "comments")
 
 app = group("imports", "Look at imports and what became of their records.")
@@ -69,7 +70,7 @@ def import_file(
       nexus import .beads/backup
       nexus import jira.csv --mapping columns.json --project API
     """
-    api = client()
+    api = client(UPLOAD_TIMEOUT_S)
     is_report = "complexity-report" in file.name
     started = api.create_import(
         _content(file),

@@ -88,6 +88,7 @@ class TaskSourceRow(TenantRow, Base):
         within_workspace("task_id", "tasks"),
         within_workspace("import_id", "imports"),
         Index(None, "workspace_id", "import_id"),
+        Index(None, "workspace_id", "task_id"),
     )
 
     task_id: Mapped[UUID] = mapped_column(primary_key=True)

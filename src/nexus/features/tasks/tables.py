@@ -9,6 +9,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from nexus.platform.columns import Base, ExactText, Json, Serial, TenantRow, within_workspace
 
+# SQLite knows nothing of how many rows a workspace has. Where an index begins with workspace_id,
+# another one for (workspace_id, task_id) keeps it from walking through a whole workspace.
 _IS_READY = text("status = 'todo' AND open_dependencies = 0 AND open_subtasks = 0")
 
 
@@ -88,7 +90,7 @@ class TaskTextRow(TenantRow, Base):
 
     __tablename__ = "task_texts"
     __table_args__ = (
-        UniqueConstraint("task_id"),
+        UniqueConstraint("workspace_id", "task_id"),
         within_workspace("task_id", "tasks"),
     )
 
@@ -106,7 +108,7 @@ class TaskRecurrenceRow(TenantRow, Base):
     __tablename__ = "task_recurrences"
     __table_args__ = (
         UniqueConstraint("workspace_id", "id"),
-        UniqueConstraint("task_id"),
+        UniqueConstraint("workspace_id", "task_id"),
         within_workspace("task_id", "tasks"),
         within_workspace("created_by", "actors"),
         Index("ix_task_recurrences_next_on", "next_on"),
@@ -147,6 +149,7 @@ class TaskDependencyRow(TenantRow, Base):
         within_workspace("task_id", "tasks"),
         within_workspace("depends_on_id", "tasks"),
         within_workspace("created_by", "actors"),
+        Index(None, "workspace_id", "task_id"),
         Index(None, "workspace_id", "depends_on_id"),
     )
 
@@ -180,6 +183,7 @@ class TaskAssigneeRow(TenantRow, Base):
     __table_args__ = (
         within_workspace("task_id", "tasks"),
         within_workspace("actor_id", "actors"),
+        Index(None, "workspace_id", "task_id"),
         Index(None, "workspace_id", "actor_id"),
     )
 
@@ -205,6 +209,7 @@ class TaskLabelRow(TenantRow, Base):
     __table_args__ = (
         within_workspace("task_id", "tasks"),
         within_workspace("label_id", "labels"),
+        Index(None, "workspace_id", "task_id"),
         Index(None, "workspace_id", "label_id"),
     )
 

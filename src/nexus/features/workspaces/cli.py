@@ -23,13 +23,7 @@ from nexus.platform.cli import (
 )
 from nexus.platform.facts import print_facts
 from nexus.platform.finding import every, find_user_id, is_id, the_one
-from nexus.platform.signing_in import (
-    ask,
-    ask_credentials,
-    ask_new_password,
-    own_session,
-    session,
-)
+from nexus.platform.signing_in import ask, ask_credentials, ask_new_password, own_session, session
 from nexus_client import models
 from nexus_client.client import NexusClient
 from nexus_client.connection import ApiError
@@ -60,12 +54,17 @@ def list_users(
     if as_json:
         print_json(page)
         return
-    ids = [(one.id,) if as_csv else () for one in page.items]
     print_table(
         ["NAME", "HANDLE", "E-MAIL", "ROLE", *(["ID"] if as_csv else [])],
         [
-            (plain(one.name), one.handle, plain(one.email), _role(one), *id_if_asked)
-            for one, id_if_asked in zip(page.items, ids, strict=True)
+            (
+                plain(one.name),
+                one.handle,
+                plain(one.email),
+                _role(one),
+                *([one.id] if as_csv else []),
+            )
+            for one in page.items
         ],
         empty="Nobody is here.",
         as_csv=as_csv,
@@ -251,10 +250,8 @@ def accept_invitation(
             joined = api.accept_invitation(models.AcceptanceIn(token=token))
     else:
         joined = _accepted(url, token, email, name)
-    if as_json:
-        print_json(joined)
-        return
-    output().print(f"You are in, as {joined.role}. Now: nexus login {plain(url)}")
+    sentence = f"You are in, as {joined.role}. Now: nexus login {url}"
+    print_json(joined) if as_json else output().print(plain(sentence))
 
 
 @workspaces.command("list")
@@ -357,11 +354,8 @@ def leave_workspace(as_json: Json = False) -> None:
     with own_session() as api:
         workspace_id = api.get_me().workspace_id
         api.leave_workspace()
-    if as_json:
-        print_json({"left": workspace_id})
-        return
-    output().print("You have left.")
-    messages().print("The profile's key opens nothing any more: 'nexus logout' forgets it.")
+    sentence = "You have left, and the profile's key opens nothing any more."
+    print_json({"left": workspace_id}) if as_json else output().print(sentence)
 
 
 users.command("show", hidden=True)(get_user)
@@ -393,7 +387,7 @@ def _invitation_id(api: NexusClient, wanted: str) -> str:
     name = wanted.casefold()
     found = every(lambda cursor: api.list_invitations(cursor=cursor, limit=200))
     fitting = [one for one in found if _invited(one).casefold() == name]
-    return the_one("invitation for", wanted, fitting, "'nexus invitation list' shows all.").id
+    return the_one("open invitation for", wanted, fitting, "'nexus invitation list' shows all.").id
 
 
 def _invited(one: models.InvitationOut) -> str:

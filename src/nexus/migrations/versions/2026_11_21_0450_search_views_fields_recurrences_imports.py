@@ -14,6 +14,7 @@ down_revision = "202611210001"
 branch_labels = None
 depends_on = None
 
+_OF_TASKS = ("task_labels", "task_assignees", "task_dependencies", "task_sources")
 _WAITED = sa.text("state = 'queued'")
 _WAITS = sa.text("state IN ('queued', 'running')")
 
@@ -148,7 +149,9 @@ def upgrade() -> None:
             ["workspace_id"], ["workspaces.id"], name=op.f("fk_task_recurrences_workspace_id")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_task_recurrences")),
-        sa.UniqueConstraint("task_id", name=op.f("uq_task_recurrences_task_id")),
+        sa.UniqueConstraint(
+            "workspace_id", "task_id", name=op.f("uq_task_recurrences_workspace_id_task_id")
+        ),
         sa.UniqueConstraint("workspace_id", "id", name=op.f("uq_task_recurrences_workspace_id_id")),
     )
     with op.batch_alter_table("task_recurrences", schema=None) as batch_op:
@@ -169,8 +172,12 @@ def upgrade() -> None:
             name=op.f("fk_task_texts_workspace_id_task_id"),
         ),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_task_texts")),
-        sa.UniqueConstraint("task_id", name=op.f("uq_task_texts_task_id")),
+        sa.UniqueConstraint(
+            "workspace_id", "task_id", name=op.f("uq_task_texts_workspace_id_task_id")
+        ),
     )
+    for table in _OF_TASKS:
+        op.create_index(f"ix_{table}_workspace_id_task_id", table, ["workspace_id", "task_id"])
     _upgrade_imports()
     _create_search_index()
     _fill_search()
@@ -291,6 +298,8 @@ def _words(mark: str, text: str) -> str:
 
 
 def downgrade() -> None:
+    for table in _OF_TASKS:
+        op.drop_index(f"ix_{table}_workspace_id_task_id", table)
     op.execute("ALTER TABLE tasks ADD COLUMN words TEXT NOT NULL DEFAULT ''")
     if op.get_bind().dialect.name == "sqlite":
         op.execute("DROP TABLE task_words")
