@@ -72,12 +72,15 @@ def at_terminal(
     **environment: str,
 ) -> Shown:
     """What a command shows in a terminal; at each prompt its answer is typed."""
+    # What would overrule the terminal; pytest's worker processes have LINES and COLUMNS.
+    ignored = {"LINES", "COLUMNS", "NO_COLOR", "FORCE_COLOR", "PAGER"}
+    inherited = {key: one for key, one in machine.environment.items() if key not in ignored}
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
     with subprocess.Popen(
         [NEXUS, *arguments],
         cwd=machine.folder,
-        env=machine.environment | {"TERM": "xterm-256color"} | environment,
+        env=inherited | {"TERM": "xterm-256color"} | environment,
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,

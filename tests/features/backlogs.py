@@ -21,7 +21,8 @@ LABELS = ["Food", "food", "urgent", "Größe", "日本", "with space", "ﬁne"]
 PROJECTS = ["API", "WEB", "A1"]
 WORDS = [
     "car", "carpet", "carburettor", "Crème", "brûlée", "creme", "Straße", "STRASSE", "snake_case",
-    "日本語のテスト", "日本", "ﾊﾝｶｸ", "한국어", "हिन्दी", "עִבְרִית", "e\u0301cole", "🚀", "x²", "½", "ﬁnal",
+    "日本語のテスト", "日本", "ﾊﾝｶｸ", "한국어", "हिन्दी", "עִבְרִית", "e\u0301cole", "🚀", "x²", "½",
+    "ﬁnal",
     "don't", "C++", "--", "AND", "NEAR", "(", '"', "API-1", "1", "2026-12-31", "a" * 70, "İ", "ς",
     "Ünïcödé", "\u202eright", "zero\u200bwidth", "𝔘𝔫𝔦", "\U00020000\U00020001", "ﷺ", "walrus",  # noqa: RUF001
 ]  # fmt: skip

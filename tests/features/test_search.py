@@ -236,6 +236,35 @@ async def test_a_private_project_is_searched_for_its_members_alone(cast: Cast) -
     assert await _found(cast.grace, "PRIV-1") == []
 
 
+async def test_what_was_found_is_shown_in_characters(ada: Person) -> None:
+    await ada.a_project()
+    await ada.a_task(
+        title="🚀 Crème brûlée",
+        description="é" * 300 + " the crème " + "x" * 300,
+        details="nothing",
+        test_strategy="cre_me creme",
+    )
+    await ada.post("/tasks/API-1/comments", {"body": "CREMES"})
+
+    [one] = (await ada.get("/tasks", q="creme"))["items"]
+
+    shown = [
+        (found["field"], [found["text"][start:end] for start, end in found["ranges"]])
+        for found in one["highlights"]
+    ]
+    assert shown == [
+        ("title", ["Crème"]),
+        ("description", ["crème"]),
+        ("test_strategy", ["creme"]),
+    ]
+    assert one["highlights"][0]["ranges"] == [[2, 7]]
+    [by_key] = (await ada.get("/tasks", q="api-1 cremes"))["items"]
+    assert [found["field"] for found in by_key["highlights"]] == ["key", "comments"]
+    assert by_key["highlights"][0] == {"field": "key", "text": "API-1", "ranges": [[0, 3], [4, 5]]}
+    [plain] = (await ada.get("/tasks"))["items"]
+    assert plain["highlights"] == []
+
+
 async def test_the_best_come_first(ada: Person) -> None:
     await ada.a_project()
     titles = ["Nothing", "carpet", "car", "the car wash", "a carpet in the car", "Carrot carpets"]

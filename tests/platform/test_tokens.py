@@ -12,10 +12,8 @@ from nexus.platform.tokens import MAX_TOKEN, starting_with, tokenise
 
 thorough = settings(max_examples=300, deadline=None, derandomize=True, database=None)
 anything = st.text(max_size=80)
-prose = st.lists(
-    st.text(alphabet="abcéÅß日本が ．_-'1²\n", min_size=1, max_size=12),
-    max_size=60,  # noqa: RUF001
-).map("".join)
+pieces = st.text(alphabet="abcéÅß日本が \uff0e_-'1²\n", min_size=1, max_size=12)
+prose = st.lists(pieces, max_size=60).map("".join)
 
 
 def _marked(found: Highlight) -> list[str]:
