@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
@@ -26,7 +27,7 @@ from bench.measuring import (
 from bench.plan import OPERATIONS
 from bench.processes import ServerEnded
 from bench.profiling import profile
-from bench.report import compared_sheet, growth_sheet, memory_sheet, page
+from bench.report import Sheet, compared_sheet, growth_sheet, memory_sheet, page
 from bench.seeding import Advance
 from tools.postgres import URL
 
@@ -59,7 +60,9 @@ def main() -> None:
             if given.profile:
                 _profile(kinds, options)
             else:
-                _measure(kinds, options, given)
+                sheets = _measure(kinds, options, given)
+                if given.write:
+                    _write(sheets, given.write)
         except ServerEnded as error:
             sys.exit(str(error))
 
@@ -89,30 +92,37 @@ def _operations(text: str) -> list[str]:
     return names
 
 
-def _measure(kinds: tuple[str, ...], options: Options, given: Namespace) -> None:
+def _measure(kinds: tuple[str, ...], options: Options, given: Namespace) -> list[Sheet]:
+    """The tables of what was measured; whoever interrupts is still shown what there is."""
     compared: list[Compared] = []
     memory: list[Memory] = []
     growth: list[Growth] = []
-    for kind in kinds:
-        with filled_database(kind, options.tasks, options) as filled:
-            if given.scale:
-                growth += _grown(filled, options)
-            compared += compare(filled, options)
-            memory.append(weigh(filled, options))
-    sheets = [compared_sheet(compared), memory_sheet(memory)]
-    if growth:
-        sheets.append(growth_sheet(growth, options.tasks))
-    for sheet in sheets:
-        Console(width=max(Console().width, _WIDTH)).print(sheet.table())
-    if given.write:
-        postgresql = describe_server() if URL in os.environ else "not measured"
-        was = given.write.read_text() if given.write.exists() else ""
-        given.write.write_text(page(sheets, postgresql, was))
+    sheets: list[Sheet] = []
+    try:
+        for kind in kinds:
+            with filled_database(kind, options.tasks, options) as filled:
+                if given.scale:
+                    growth.extend(_grown(filled, options))
+                compared.extend(compare(filled, options))
+                memory.append(weigh(filled, options))
+    finally:
+        sheets += [compared_sheet(compared), memory_sheet(memory)]
+        if growth:
+            sheets.append(growth_sheet(growth, options.tasks))
+        for sheet in sheets:
+            Console(width=max(Console().width, _WIDTH)).print(sheet.table())
+    return sheets
 
 
-def _grown(small: Filled, options: Options) -> list[Growth]:
+def _write(sheets: list[Sheet], to: Path) -> None:
+    postgresql = describe_server() if URL in os.environ else "not measured"
+    was = to.read_text() if to.exists() else ""
+    to.write_text(page(sheets, postgresql, was))
+
+
+def _grown(small: Filled, options: Options) -> Iterator[Growth]:
     with filled_database(small.kind, options.tasks * TIMES_LARGER, options) as large:
-        return grow(small, large, options)
+        yield from grow(small, large, options)
 
 
 def _profile(kinds: tuple[str, ...], options: Options) -> None:

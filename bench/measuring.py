@@ -1,7 +1,7 @@
 """What is measured on a database: rates and latencies of the routes, memory, growth with size."""
 
 import asyncio
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -81,11 +81,10 @@ def filled_database(kind: str, tasks: int, options: Options) -> Generator[Filled
         yield Filled(database=fresh, plan=plan(seeded, options.operations))
 
 
-def compare(filled: Filled, options: Options) -> list[Compared]:
+def compare(filled: Filled, options: Options) -> Iterator[Compared]:
     """The three routes of each operation, readings before writes."""
     operations = sorted(filled.plan.calls, key=lambda name: name in WRITES)
     advance = options.progress(f"Measuring {filled.kind}", len(operations))
-    compared: list[Compared] = []
     with bench_server(filled.database, filled.plan, operations) as server:
         for operation in operations:
             calls = filled.plan.calls[operation]
@@ -94,9 +93,8 @@ def compare(filled: Filled, options: Options) -> list[Compared]:
                 Target(name, server.port, filled.plan.key, some) for name, some in routes.items()
             ]
             found = put_under_load(Job(targets, options.seconds, options.connections))
-            compared.append(Compared(database=filled.kind, operation=operation, **found))
             advance(1)
-    return compared
+            yield Compared(database=filled.kind, operation=operation, **found)
 
 
 def weigh(filled: Filled, options: Options) -> Memory:
@@ -110,14 +108,13 @@ def weigh(filled: Filled, options: Options) -> Memory:
         return Memory(database=filled.kind, idle=idle, loaded=server.resident_mb)
 
 
-def grow(small: Filled, large: Filled, options: Options) -> list[Growth]:
+def grow(small: Filled, large: Filled, options: Options) -> Iterator[Growth]:
     """Both sizes under load in turns. Only readings, because writes would make them grow.
 
     Each has servers of its own: one that hangs in an endless statement harms no other.
     """
     readings = [name for name in small.plan.calls if name not in WRITES]
     advance = options.progress(f"Comparing sizes on {small.kind}", len(readings))
-    grown: list[Growth] = []
     for operation in readings:
         with plain_server(small.database) as one, plain_server(large.database) as other:
             targets = [
@@ -125,9 +122,8 @@ def grow(small: Filled, large: Filled, options: Options) -> list[Growth]:
                 Target("large", other.port, large.plan.key, large.plan.calls[operation]),
             ]
             found = put_under_load(Job(targets, options.seconds, options.connections))
-            grown.append(Growth(database=small.kind, operation=operation, **found))
             advance(1)
-    return grown
+        yield Growth(database=small.kind, operation=operation, **found)
 
 
 def _minimal(operation: str, calls: Sequence[Call]) -> list[Call]:

@@ -73,8 +73,7 @@ def brought_in(task: Task, merge: Merge) -> Task:
 def taken_over(merge: Merge) -> dict[str, Any]:
     """What a merge brings in, under the names of a record."""
     names = {"complexity_auto": "complexity"}
-    found = {names.get(name, name): value for name, value in merge.edit.items()}
-    return found
+    return {names.get(name, name): value for name, value in merge.edit.items()}
 
 
 words = st.sampled_from(["one", "two", "three", "Two"])

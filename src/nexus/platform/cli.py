@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
 import click
 import msgspec
@@ -93,12 +93,22 @@ def client(timeout_s: float = TIMEOUT_S) -> NexusClient:
 def output() -> Console:
     """Standard output; plain text when it is no terminal, and as wide as it needs to be then."""
     is_terminal = sys.stdout.isatty()
-    return Console(width=None if is_terminal else 200, highlight=False, soft_wrap=not is_terminal)
+    return Console(
+        width=None if is_terminal else 200,
+        highlight=False,
+        soft_wrap=not is_terminal,
+        color_system=_color_system(),
+    )
 
 
 def messages() -> Console:
     """Standard error, for what is said beside the result."""
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    return Console(stderr=True, highlight=False, soft_wrap=True, color_system=_color_system())
+
+
+def _color_system() -> Literal["auto"] | None:
+    """None with NO_COLOR, for which rich leaves colours out, but neither bold nor dim."""
+    return None if os.environ.get("NO_COLOR") else "auto"
 
 
 def print_json(value: Any) -> None:
@@ -120,12 +130,19 @@ def print_table(
         if empty:
             messages().print(empty)
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, no_wrap=column != "TITLE", overflow="fold")
-    for row in rows:
-        table.add_row(*row)
     console = output()
+    # Where the terminal is narrow, an empty column takes room from the others.
+    shown = [
+        place
+        for place, _ in enumerate(columns)
+        if not console.is_terminal or any(row[place] for row in rows)
+    ]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for place in shown:
+        is_name = columns[place] in {"ID", "KEY"}  # in pieces, nobody could copy it
+        table.add_column(columns[place], no_wrap=is_name, overflow="fold")
+    for row in rows:
+        table.add_row(*[row[place] for place in shown])
     with paged(console, len(rows) + 1):
         console.print(table)
 
@@ -140,7 +157,7 @@ def paged(console: Console, lines: int) -> Generator[None]:
     if not console.is_terminal or lines < console.height or chosen == "cat":
         yield
         return
-    os.environ["PAGER"] = chosen
+    os.environ["PAGER"] = os.environ["MANPAGER"] = chosen  # pydoc, which rich asks, takes MANPAGER
     os.environ.setdefault("LESS", "-FRX")  # colours as they are, and none for a single screen
     with console.pager(styles=not console.no_color):
         yield
@@ -233,41 +250,51 @@ def _names_in(found: Any) -> list[str]:
     return names
 
 
-def complete_tasks(incomplete: str) -> list[tuple[str, str]]:
+def complete_tasks(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     """Keys and titles for the shell's completion, as the server knows them now."""
 
     def find(api: NexusClient) -> list[tuple[str, str]]:
         page = api.list_tasks(q=incomplete or None, sort="updated", limit=50)
         wanted = incomplete.upper()
-        return [(one.key, one.title) for one in page.items if one.key.startswith(wanted)]
+        return [(one.key, _harmless(one.title)) for one in page.items if one.key.startswith(wanted)]
 
-    return _live(find)
+    return _live(context, find)
 
 
-def complete_projects(incomplete: str) -> list[tuple[str, str]]:
+def complete_projects(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     def find(api: NexusClient) -> list[tuple[str, str]]:
         page = api.list_projects(limit=200)
         wanted = incomplete.upper()
-        return [(one.key, one.name) for one in page.items if one.key.startswith(wanted)]
+        return [(one.key, _harmless(one.name)) for one in page.items if one.key.startswith(wanted)]
 
-    return _live(find)
+    return _live(context, find)
 
 
-def complete_labels(incomplete: str) -> list[str]:
+def complete_labels(context: typer.Context, incomplete: str) -> list[str]:
     def find(api: NexusClient) -> list[str]:
         wanted = incomplete.casefold()
         found = api.list_labels(limit=200).items
-        return [one.name for one in found if one.name.casefold().startswith(wanted)]
+        names = [one.name for one in found if one.name == _harmless(one.name)]
+        return [name for name in names if name.casefold().startswith(wanted)]
 
-    return _live(find)
+    return _live(context, find)
 
 
-def _live(find: Callable[[NexusClient], list[T]]) -> list[T]:
+def _harmless(text: str) -> str:
+    """Somebody's text without what a shell would run (zsh evaluates it) or rich take for markup."""
+    return "".join(letter if letter.isalnum() or letter in " ,.+/#%@_-" else " " for letter in text)
+
+
+def _live(context: typer.Context, find: Callable[[NexusClient], list[T]]) -> list[T]:
     """Ask the server, shortly; a completion that fails completes nothing and says nothing."""
-    profile = Profiles.load().find(os.environ.get("NEXUS_PROFILE"))
+    chosen = context.find_root().params.get("profile") or os.environ.get("NEXUS_PROFILE")
+    try:
+        profile = Profiles.load().find(chosen)
+    except ProfilesUnreadable:
+        return []
     url = os.environ.get("NEXUS_URL") or (profile.url if profile else None)
     key = os.environ.get("NEXUS_API_KEY") or (profile.key if profile else None)
-    if not url or not key:
+    if not url or not key or not key.isascii():
         return []
     try:
         return find(NexusClient(url, key, timeout_s=COMPLETION_TIMEOUT_S))

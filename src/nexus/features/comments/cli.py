@@ -106,7 +106,9 @@ def update_comment(
 
 @app.command("remove-comment")
 def remove_comment(
-    task: Ref, comment: Annotated[str, typer.Argument(help="The comment's id.")]
+    task: Ref,
+    comment: Annotated[str, typer.Argument(help="The comment's id.")],
+    as_json: Json = False,
 ) -> None:
     """Blank a comment of yours; an admin may blank anybody's.
 
@@ -115,7 +117,7 @@ def remove_comment(
       nexus task remove-comment API-42 0199e7a0-...
     """
     client().remove_comment(task, comment)
-    output().print("The comment is blank.")
+    print_json(None) if as_json else output().print("The comment is blank.")
 
 
 @app.command("activity")

@@ -1,6 +1,5 @@
 """A custom field's definition and the values that it takes: pure."""
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from nexus.platform.actor import WorkspaceId
 FieldId = NewType("FieldId", UUID)
 
 MAX_TEXT = 2000
+MAX_NUMBER = 1e300
 _URL = re.compile(r"https?://[^\s\x00-\x1f]{1,2000}")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
@@ -56,7 +56,7 @@ class CustomField:
                 return None if fits else f"a text of at most {MAX_TEXT} characters"
             case FieldType.NUMBER:
                 is_number = isinstance(value, int | float) and not isinstance(value, bool)
-                return None if is_number and math.isfinite(value) else "a number"
+                return None if is_number and -MAX_NUMBER <= value <= MAX_NUMBER else "a number"
             case FieldType.DATE:
                 return None if _is_day(value) else "a day such as 2026-12-31"
             case FieldType.CHOICE:
@@ -81,8 +81,12 @@ def check_values(
             was_there = old is None or old.get(field.key) is not None
             if field.is_required and was_there:
                 raise FieldRequired(key=field.key, field=f"custom.{field.key}")
-        elif old is None or value != old.get(field.key):
+        elif old is None or _differs(value, old.get(field.key)):
             field.check(value)
+
+
+def _differs(new: Any, old: Any) -> bool:
+    return type(new) is not type(old) or new != old  # Python takes 1 and true for the same
 
 
 def member_id(value: Any) -> UUID | None:

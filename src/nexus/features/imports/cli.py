@@ -9,6 +9,7 @@ import typer
 from rich.progress import Progress
 
 from nexus.platform.cli import (
+    Csv,
     Cursor,
     Json,
     Limit,
@@ -90,7 +91,9 @@ def import_file(
 
 
 @app.command("list")
-def list_imports(limit: Limit = 20, cursor: Cursor = None, as_json: Json = False) -> None:
+def list_imports(
+    limit: Limit = 20, cursor: Cursor = None, as_csv: Csv = False, as_json: Json = False
+) -> None:
     """List imports, the newest first.
 
     \b
@@ -118,6 +121,7 @@ def list_imports(limit: Limit = 20, cursor: Cursor = None, as_json: Json = False
             for one in page.items
         ],
         empty="Nothing was imported yet. 'nexus import FILE' imports a backlog.",
+        as_csv=as_csv,
     )
     print_more(page.next_cursor)
 
@@ -146,6 +150,7 @@ def list_import_records(
     ] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
+    as_csv: Csv = False,
     as_json: Json = False,
 ) -> None:
     """List what became of each record of an import.
@@ -170,6 +175,7 @@ def list_import_records(
             for one in page.items
         ],
         empty="There is no such record.",
+        as_csv=as_csv,
     )
     print_more(page.next_cursor)
 

@@ -9,7 +9,6 @@ from nexus.features.tasks.domain import (
     BulkItem,
     Task,
     TaskBrief,
-    TaskEdit,
     TaskStatus,
 )
 from nexus.features.tasks.editing import changes_of, edited_items, fields_of
@@ -27,8 +26,10 @@ from nexus.platform.fields import folded
 
 @dataclass(frozen=True, kw_only=True)
 class _Change:
+    """`placed` is the task below its new parent, which is saved already."""
+
     old: Task
-    edited: Task
+    placed: Task
     new: Task
 
 
@@ -58,17 +59,14 @@ class BulkService:
         if any(item.status or "parent" in item.edit for item in items):
             await self._graph.lock()
         olds = await self._load(items)
-        changes = await self._decide(items, olds)
+        changes = await self._decide(items, olds, await self._placed(items, olds))
         changed = [one for one in changes if one.new.version != one.old.version]
         if not changed:
             return [one.new for one in changes]
 
-        await self._tasks.save_many([(one.new, one.old) for one in changed])
+        await self._tasks.save_many([(one.new, one.placed) for one in changed])
         await self._save_labels(changed)
         await self._save_assignees(changed)
-        for one in changed:
-            if one.new.parent_id != one.old.parent_id:
-                await self._graph.parent_changed(one.old, one.edited)
         freed = await self._pass_on_statuses(changed, by)
         self._record(changed, freed, by)
         return [one.new for one in changes]
@@ -93,32 +91,48 @@ class BulkService:
             raise StaleTasks(keys=keys, items=stale)
         return olds
 
-    async def _decide(self, items: Sequence[BulkItem], olds: Sequence[Task]) -> list[_Change]:
+    async def _placed(self, items: Sequence[BulkItem], olds: Sequence[Task]) -> list[Task]:
+        """The tasks below their new parents, one after the other: each must see the ones before.
+
+        Two of them could close a circle that neither closes alone.
+        """
+        placed: list[Task] = []
+        for item, old in zip(items, olds, strict=True):
+            if set(item.edit) - {"archived"} or item.status:
+                _check_changeable(old, item)
+            new = old
+            if "parent" in item.edit:
+                new = await self._graph.with_parent(old, item.edit["parent"])
+            if new.parent_id != old.parent_id:
+                await self._tasks.save(new, was=old)
+                new = await self._graph.parent_changed(old, new)
+            placed.append(new)
+        return placed
+
+    async def _decide(
+        self, items: Sequence[BulkItem], olds: Sequence[Task], placed: Sequence[Task]
+    ) -> list[_Change]:
         wanted = {one for item in items for one in item.edit.get("assignees", ())}
         people = {one.id: one for one in await self._tasks.parts.get_assignees(wanted)}
         names = {name for item in items for name in item.edit.get("labels", ())}
         labels = await self._labels.ensure(names)
         changes: list[_Change] = []
-        for item, old in zip(items, olds, strict=True):
-            edited = await self._edited(old, item.edit, people, labels)
-            new = edited.moved_to(item.status, at=now()) if item.status else edited
+        for item, old, at_place in zip(items, olds, placed, strict=True):
+            new = await self._edited(at_place, item, people, labels)
             if changes_of(old, new) or new.status is not old.status:
                 new = replace(new, version=old.version + 1, updated_at=now())
-            changes.append(_Change(old=old, edited=edited, new=new))
+            changes.append(_Change(old=old, placed=at_place, new=new))
         return changes
 
     async def _edited(
         self,
         old: Task,
-        edit: TaskEdit,
+        item: BulkItem,
         people: Mapping[ActorId, Assignee],
         labels: Mapping[str, Label],
     ) -> Task:
-        if edit and edit.get("archived") is not False:
-            old.check_not_archived()
+        edit = item.edit
         new = replace(old, **await self._maker.checked(fields_of(edit), old.project_id, old.custom))
-        if "archived" in edit:
-            new = new.archived(at=now()) if edit["archived"] else replace(new, archived_at=None)
         if "acceptance" in edit:
             new = replace(new, acceptance=edited_items(old, edit["acceptance"]))
         if "assignees" in edit:
@@ -128,9 +142,11 @@ class BulkService:
         if "labels" in edit:
             known = {labels[folded(name)].name for name in edit["labels"]}
             new = replace(new, labels=tuple(sorted(known, key=str.casefold)))
-        if "parent" in edit:
-            new = await self._graph.with_parent(new, edit["parent"])
-        return new
+        if edit.get("archived") is False:
+            new = replace(new, archived_at=None)
+        if item.status:
+            new = new.moved_to(item.status, at=now())
+        return new.archived(at=now()) if edit.get("archived") else new
 
     async def _save_labels(self, changed: Sequence[_Change]) -> None:
         relabelled = [one.new for one in changed if one.new.labels != one.old.labels]
@@ -181,3 +197,9 @@ class BulkService:
                     ),
                     by=by,
                 )
+
+
+def _check_changeable(task: Task, item: BulkItem) -> None:
+    """An archived task is changed only in the step that takes it out of the archive."""
+    if item.edit.get("archived") is not False:
+        task.check_not_archived()

@@ -23,6 +23,7 @@ from nexus.features.tasks.dto import (
     TaskPatch,
     TransferIn,
 )
+from nexus.features.tasks.errors import ExplainOrder
 from nexus.features.tasks.explaining import explained
 from nexus.features.tasks.filters import task_filter
 from nexus.features.tasks.overview import OverviewService
@@ -89,6 +90,8 @@ class TaskController(Controller):
         cursor: CursorParameter = None,
         limit: Limit = 50,
     ) -> Response[TaskPage]:
+        if explain and sort is not TaskSort.NEXT:
+            raise ExplainOrder(field="explain")
         page = await overview.list_tasks(which, sort, cursor, limit)
         reasons = explained(page.items) if explain else [None] * len(page.items)
         items = [TaskSummaryOut.of(*one) for one in zip(page.items, reasons, strict=True)]

@@ -1,8 +1,22 @@
 """Conditions on values in `custom`, as SQL that both databases read alike."""
 
+import math
 from typing import Any
 
-from sqlalchemy import Float, Text, and_, case, cast, func, literal, or_, type_coerce
+from sqlalchemy import (
+    Float,
+    Numeric,
+    Text,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    type_coerce,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
 from nexus.features.tasks.selection import Comparison, CustomCondition
@@ -20,8 +34,8 @@ def custom_condition(which: CustomCondition, dialect: str) -> Any:
     matches = and_(kind == "text", _compare(cast(value, ExactText), which.comparison, which.value))
     if number is not None:
         # CASE, because a database may evaluate the cast before it looks at the type.
-        as_number = case((kind == "number", cast(value, Float)), else_=None)
-        matches = or_(matches, _compare(as_number, which.comparison, number))
+        as_number = case((kind == "number", _as_float(value, dialect)), else_=None)
+        matches = or_(matches, _compare(as_number, which.comparison, literal(number, Float())))
     if which.value.lower() in {"true", "false"}:
         is_true = _compare(cast(value, Text), which.comparison, which.value.lower())
         matches = or_(matches, and_(kind == "boolean", is_true))
@@ -39,15 +53,30 @@ def _typed(key: str, dialect: str) -> tuple[Any, Any]:
         value = type_coerce(TaskRow.custom, JSONB)[key]
         kind = func.jsonb_typeof(value)
         return case((kind == "string", "text"), else_=kind), value.astext
-    path = '$."{}"'.format(key.replace('"', ""))
-    kind = func.json_type(TaskRow.custom, path)
-    value = func.json_extract(TaskRow.custom, path)
+    # By json_each, because a path cannot name every key.
+    one = func.json_each(TaskRow.custom).table_valued("key", "type", "atom")
+
+    def of(column: Any) -> Any:
+        return select(column).where(one.c.key == key).correlate(TaskRow).scalar_subquery()
+
+    kind = of(one.c.type)
     named = case(
         (kind.in_(["integer", "real"]), "number"),
         (kind.in_(["true", "false"]), "boolean"),
         else_=kind,
     )
-    return named, case((kind.in_(["true", "false"]), kind), else_=value)
+    return named, case((kind.in_(["true", "false"]), kind), else_=of(one.c.atom))
+
+
+def _as_float(value: Any, dialect: str) -> Any:
+    """PostgreSQL refuses what is too large for a float, where SQLite has an infinity."""
+    if dialect != "postgresql":
+        return cast(value, Float)
+    exact, largest = cast(value, Numeric), text("1e308")
+    infinite, negative = text("'Infinity'::float8"), text("'-Infinity'::float8")
+    return case(
+        (exact > largest, infinite), (exact < text("-1e308"), negative), else_=cast(value, Float)
+    )
 
 
 def _compare(value: Any, comparison: Comparison, given: Any) -> Any:
@@ -64,8 +93,9 @@ def _compare(value: Any, comparison: Comparison, given: Any) -> Any:
             return value >= given
 
 
-def _number(text: str) -> float | None:
+def _number(given: str) -> float | None:
     try:
-        return float(text)
+        number = float(given)
     except ValueError:
         return None
+    return None if math.isnan(number) else number

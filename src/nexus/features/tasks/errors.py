@@ -119,3 +119,8 @@ class TaskTwice(Invalid):
 class TooManySubtasks(Conflict):
     code = "task.too_many_subtasks"
     message = "{key} has {count} subtasks; {limit} tasks can move at once. Move parts of it first."
+
+
+class ExplainOrder(Invalid):
+    code = "task.explain_order"
+    message = "'explain' gives the reasons of the order 'next'. Ask with 'sort=next'."

@@ -1,15 +1,16 @@
 """Where in a task's texts a search has found its words: pure."""
 
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from nexus.platform.tokens import starting_with, tokenise
 
 MAX_HIGHLIGHTS = 3
 WIDTH, BEFORE = 160, 40
 _FOREIGN_KEPT = 20_000
-_RUN = re.compile(r"[^\W_\u0300-\u036f][^\W_\u0300-\u036f]*(?:[\u0300-\u036f]+[^\W_]*)*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,21 +39,37 @@ def highlights(texts: Sequence[tuple[str, str]], words: Sequence[str]) -> tuple[
 def _piece(
     field: str, prose: str, words: Sequence[str], pattern: re.Pattern[str]
 ) -> Highlight | None:
-    first = next(_found(prose, words, pattern), None)
+    found = _found(prose, words, pattern)
+    first = next(found, None)
     if first is None:
         return None
     start = max(0, first[0] - BEFORE)
     if start:  # begin with a whole word
         start = prose.find(" ", start, first[0]) + 1 or start
-    piece = prose[start : start + WIDTH]
-    ranges = tuple(_found(piece, words, pattern))
-    return Highlight(field=field, text=piece, ranges=ranges)
+    end = start + WIDTH
+    further = takewhile(lambda place: place[0] < end, found)
+    ranges = tuple((a - start, min(b, end) - start) for a, b in [first, *further])
+    return Highlight(field=field, text=prose[start:end], ranges=ranges)
 
 
 def _found(prose: str, words: Sequence[str], pattern: re.Pattern[str]) -> Iterator[tuple[int, int]]:
     if prose.isascii():
         yield from (match.span() for match in pattern.finditer(prose))
         return
-    for match in _RUN.finditer(prose[:_FOREIGN_KEPT]):
-        if any(token.startswith(word) for token in tokenise(match[0]) for word in words):
-            yield match.span()
+    for start, end in _runs(prose[:_FOREIGN_KEPT]):
+        if any(token.startswith(word) for token in tokenise(prose[start:end]) for word in words):
+            yield start, end
+
+
+def _runs(prose: str) -> Iterator[tuple[int, int]]:
+    """Letters and digits with the marks on them, as the tokeniser takes them together."""
+    start: int | None = None
+    for place, character in enumerate(prose):
+        belongs = character.isalnum() or unicodedata.category(character).startswith("M")
+        if belongs and start is None:
+            start = place
+        elif not belongs and start is not None:
+            yield start, place
+            start = None
+    if start is not None:
+        yield start, len(prose)

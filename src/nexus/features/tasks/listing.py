@@ -26,7 +26,13 @@ from nexus.features.tasks.customs import custom_condition
 from nexus.features.tasks.domain import TaskSort
 from nexus.features.tasks.search import matching, search_query
 from nexus.features.tasks.selection import TaskFilter
-from nexus.features.tasks.tables import LabelRow, TaskAssigneeRow, TaskLabelRow, TaskRow
+from nexus.features.tasks.tables import (
+    LabelRow,
+    TaskAssigneeRow,
+    TaskKeyRow,
+    TaskLabelRow,
+    TaskRow,
+)
 from nexus.platform.columns import Instant
 from nexus.platform.database import Transaction
 from nexus.platform.fields import folded
@@ -143,10 +149,18 @@ def _labelled(of: Template) -> Any:
 
 def _below(of: Template) -> Any:
     parents = aliased(TaskRow)
+    former = select(TaskKeyRow.task_id).where(
+        TaskKeyRow.workspace_id == of.workspace_id,
+        TaskKeyRow.key == of.given("parent", Text()),
+    )
     named = select(parents.id).where(
         parents.workspace_id == of.workspace_id,
         visible(parents.project_id, of),
-        or_(parents.key == of.given("parent", Text()), _id_as_text(parents.id, of)),
+        or_(
+            parents.key == of.given("parent", Text()),
+            _id_as_text(parents.id, of),
+            parents.id.in_(former),
+        ),
     )
     return TaskRow.parent_id.in_(named)
 

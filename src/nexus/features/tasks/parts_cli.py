@@ -352,7 +352,9 @@ def update_label(
 
 
 @labels.command("remove")
-def remove_label(label: Annotated[str, typer.Argument(help="The label's id.")]) -> None:
+def remove_label(
+    label: Annotated[str, typer.Argument(help="The label's id.")], as_json: Json = False
+) -> None:
     """Take a label off all tasks.
 
     \b
@@ -360,7 +362,7 @@ def remove_label(label: Annotated[str, typer.Argument(help="The label's id.")]) 
       nexus label remove 0199e7a0-...
     """
     client().remove_label(label)
-    output().print("The label is gone.")
+    print_json(None) if as_json else output().print("The label is gone.")
 
 
 def _print_steps(heading: str, steps: list[models.WaitingOut]) -> None:

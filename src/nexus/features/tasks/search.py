@@ -29,8 +29,8 @@ from nexus.platform.database import Transaction
 from nexus.platform.prepared import Template
 from nexus.platform.tokens import tokenise
 
-MAX_WORDS = 400_000
-"""Characters of words kept per kind of text; a tsvector takes one megabyte in all."""
+MAX_WORD_BYTES, MAX_COMMENT_WORDS = 600_000, 100_000
+"""Of words kept: bytes of a task's own, characters of its comments'; a tsvector takes 1 MB."""
 
 MAX_COMMENT_TEXT = 100_000
 _SEPARATOR = "\n\n"
@@ -79,7 +79,7 @@ class SearchIndex:
         await self._update(
             task_id,
             {
-                "comment_words": func.substr(added, 1, MAX_WORDS),
+                "comment_words": func.substr(added, 1, MAX_COMMENT_WORDS),
                 "comment_text": func.substr(spoken, 1, MAX_COMMENT_TEXT),
             },
         )
@@ -90,7 +90,7 @@ class SearchIndex:
         await self._update(
             task_id,
             {
-                "comment_words": _words(self._tx.workspace_id, spoken),
+                "comment_words": _words(self._tx.workspace_id, spoken)[:MAX_COMMENT_WORDS],
                 "comment_text": spoken[:MAX_COMMENT_TEXT],
             },
         )
@@ -167,7 +167,7 @@ def _own_words(task: Task) -> dict[str, str]:
 def _words(workspace_id: UUID, prose: str) -> str:
     mark = _mark(workspace_id)
     words = " ".join(f"{mark}{word}" for word in dict.fromkeys(tokenise(prose)))
-    return words[:MAX_WORDS]
+    return words.encode()[:MAX_WORD_BYTES].decode(errors="ignore")
 
 
 def _mark(workspace_id: UUID) -> str:

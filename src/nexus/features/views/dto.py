@@ -11,6 +11,9 @@ from nexus.features.views.domain import View
 from nexus.platform.fields import NO_NUL, Name, ProjectKey
 
 _Words = Annotated[str, Meta(pattern=NO_NUL, max_length=200)]
+_Condition = Annotated[str, Meta(pattern="^[^=<>!\\x00]{1,100}((!=|<=|>=|=|<|>)[^\\x00]{0,200})?$")]
+_UUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+_KEY = "[A-Za-z][A-Za-z0-9]{1,9}-[1-9][0-9]{0,8}"
 _Few = Meta(max_length=50)
 
 
@@ -21,10 +24,10 @@ class ViewQueryIn(Struct, forbid_unknown_fields=True, frozen=True, omit_defaults
     priority: Annotated[list[Literal["critical", "high", "medium", "low", "none"]], _Few] = []
     project: Annotated[list[ProjectKey], _Few] = []
     label: Annotated[list[Name], _Few] = []
-    field: Annotated[list[_Words], _Few] = []
+    field: Annotated[list[_Condition], _Few] = []
     repository: UUID | None = None
-    assignee: Annotated[str, Meta(max_length=40)] | None = None
-    parent: Annotated[str, Meta(max_length=60)] | None = None
+    assignee: Annotated[str, Meta(pattern=f"^(me|none|{_UUID})$")] | None = None
+    parent: Annotated[str, Meta(pattern=f"^(none|{_KEY}|{_UUID})$")] | None = None
     created_by: UUID | None = None
     ready: bool | None = None
     waiting: bool | None = None
