@@ -12,13 +12,13 @@ from sqlalchemy import (
     Text,
     Uuid,
     and_,
-    cast,
     exists,
     func,
     literal,
     or_,
     select,
     type_coerce,
+    union_all,
 )
 from sqlalchemy.orm import aliased
 
@@ -102,6 +102,8 @@ def shape_of_filter(which: TaskFilter) -> Shape:
 
 def values_of_filter(which: TaskFilter, tx: Transaction) -> dict[str, Any]:
     values = {name: part.value(which, tx) for name, part in _PARTS.items() if part.is_in(which)}
+    if which.parent:
+        values["parent_id"] = which.parent.id
     if which.labels:
         values["label_count"] = len({folded(label) for label in which.labels})
     if which.words:
@@ -148,28 +150,19 @@ def _labelled(of: Template) -> Any:
 
 
 def _below(of: Template) -> Any:
+    """Below a task that is named by its key, a former one too, or by its id as text."""
     parents = aliased(TaskRow)
-    former = select(TaskKeyRow.task_id).where(
-        TaskKeyRow.workspace_id == of.workspace_id,
-        TaskKeyRow.key == of.given("parent", Text()),
+    name = of.given("parent", Text())
+    mine = parents.workspace_id == of.workspace_id
+    seen = visible(parents.project_id, of)
+    by_key = select(parents.id).where(mine, seen, parents.key == name)
+    by_id = select(parents.id).where(mine, seen, parents.id == of.given("parent_id", Uuid()))
+    former = (
+        select(TaskKeyRow.task_id)
+        .join(parents, parents.id == TaskKeyRow.task_id)
+        .where(TaskKeyRow.workspace_id == of.workspace_id, TaskKeyRow.key == name, mine, seen)
     )
-    named = select(parents.id).where(
-        parents.workspace_id == of.workspace_id,
-        visible(parents.project_id, of),
-        or_(
-            parents.key == of.given("parent", Text()),
-            _id_as_text(parents.id, of),
-            parents.id.in_(former),
-        ),
-    )
-    return TaskRow.parent_id.in_(named)
-
-
-def _id_as_text(column: Any, of: Template) -> Any:
-    """A task's id given as its text, where a key may stand as well."""
-    if of.dialect == "postgresql":
-        return cast(column, Text()) == of.given("parent", Text())
-    return type_coerce(column, Text()) == func.replace(of.given("parent", Text()), "-", "")
+    return TaskRow.parent_id.in_(union_all(by_key, by_id, former))
 
 
 def _ready(of: Template) -> Any:
@@ -225,7 +218,7 @@ _PARTS = {
     ),
     "parent": _Part(
         is_in=lambda which: which.parent is not None,
-        value=lambda which, _: which.parent and (which.parent.key or str(which.parent.id)),
+        value=lambda which, _: which.parent.key if which.parent else None,
         clause=_below,
     ),
     "unassigned": _Part(

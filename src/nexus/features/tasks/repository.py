@@ -6,7 +6,19 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Row, Select, Text, Uuid, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import (
+    Row,
+    Select,
+    Text,
+    Uuid,
+    and_,
+    bindparam,
+    func,
+    insert,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.orm import aliased
 
 from nexus.features.tasks.belongings import completed
@@ -267,14 +279,22 @@ class TaskRepository:
         )
 
     def _named(self, refs: Collection[TaskRef]) -> Any:
+        """By their ids, looked up first: with OR, SQLite would walk through the workspace."""
         ids = [ref.id for ref in refs if ref.id]
         keys = [ref.key for ref in refs if ref.key]
         if not keys:
             return TaskRow.id.in_(ids)
-        former = select(TaskKeyRow.task_id).where(
-            TaskKeyRow.workspace_id == self._tx.workspace_id, TaskKeyRow.key.in_(keys)
-        )
-        return or_(TaskRow.key.in_(keys), TaskRow.id.in_(former), TaskRow.id.in_(ids))
+        now = aliased(TaskRow)
+        workspace_id = self._tx.workspace_id
+        named = [
+            select(now.id).where(now.workspace_id == workspace_id, now.key.in_(keys)),
+            select(TaskKeyRow.task_id).where(
+                TaskKeyRow.workspace_id == workspace_id, TaskKeyRow.key.in_(keys)
+            ),
+        ]
+        if ids:
+            named.append(select(now.id).where(now.workspace_id == workspace_id, now.id.in_(ids)))
+        return TaskRow.id.in_(union_all(*named))
 
     async def _complete(self, tasks: Sequence[Task]) -> list[Task]:
         return await completed(tasks, self._tx)
@@ -286,10 +306,13 @@ def _one_task_query(of: Template, shape: Any) -> Select[Any]:
         is_named = TaskRow.id == of.given("id", Uuid())
     else:
         key = of.given("key", Text())
+        now = aliased(TaskRow)
+        current = select(now.id).where(now.workspace_id == of.workspace_id, now.key == key)
         former = select(TaskKeyRow.task_id).where(
             TaskKeyRow.workspace_id == of.workspace_id, TaskKeyRow.key == key
         )
-        is_named = or_(TaskRow.key == key, TaskRow.id.in_(former))
+        # Not by OR, for which SQLite would walk through the workspace.
+        is_named = TaskRow.id == func.coalesce(current.scalar_subquery(), former.scalar_subquery())
     query = select(TaskRow).where(
         TaskRow.workspace_id == of.workspace_id, visible(TaskRow.project_id, of), is_named
     )

@@ -113,9 +113,13 @@ def matching(of: Template) -> Any:
         tsvector = type_coerce(text("task_texts.words"), TSVECTOR)
         asked = text("CAST(:search_query AS tsquery)")
         return TaskRow.id.in_(found.where(tsvector.bool_op("@@")(asked)))
-    rows = text("SELECT rowid FROM task_words WHERE task_words MATCH :search_query")
-    numbers = rows.columns(rowid=TaskTextRow.number.type)
-    return TaskRow.id.in_(found.where(TaskTextRow.number.in_(select(numbers.subquery().c.rowid))))
+    # CROSS JOIN, which SQLite does not turn round: it would ask the index once for every task.
+    rows = text(
+        "SELECT t.task_id FROM task_words w CROSS JOIN task_texts t ON t.number = w.rowid"
+        " WHERE w.task_words MATCH :search_query AND t.workspace_id = :workspace_id"
+    )
+    ids = rows.columns(task_id=TaskTextRow.task_id.type).subquery()
+    return TaskRow.id.in_(select(ids.c.task_id))
 
 
 def search_query(words: Collection[str], tx: Transaction) -> str:
