@@ -118,7 +118,7 @@ def test_an_import_shows_what_came_in(machine: Machine) -> None:
 
     assert (first["state"], first["report"]["created"]) == ("done", 2)
     assert again.returncode == 0
-    assert "2 were here already" in again.stdout
+    assert "0 created, 0 updated, 2 unchanged, 0 set aside." in again.stdout
 
 
 def test_a_text_is_read_from_standard_input(machine: Machine, project: str) -> None:
