@@ -57,7 +57,7 @@ class TaskRepository:
 
     async def get(self, ref: TaskRef, *, lock: bool = False) -> Task:
         """One task with all that belongs to it, by id, key or former key."""
-        [task] = await self._complete([await self.get_plain(ref, lock=lock)])
+        [task] = await self.complete([await self.get_plain(ref, lock=lock)])
         return task
 
     async def get_plain(self, ref: TaskRef, *, lock: bool = False) -> Task:
@@ -111,7 +111,7 @@ class TaskRepository:
         found = await self.find_by_refs([ref, anchor], lock=True)
         if ref not in found:
             raise TaskNotFound(id=ref.text)
-        [task] = await self._complete([found[ref]])
+        [task] = await self.complete([found[ref]])
         return task, found.get(anchor)
 
     async def find_by_refs(
@@ -139,12 +139,12 @@ class TaskRepository:
 
     async def complete(self, tasks: Iterable[Task]) -> list[Task]:
         """Tasks with what belongs to them."""
-        return await self._complete(list(tasks))
+        return await completed(list(tasks), self._tx)
 
     async def list_whole(self, task_ids: Collection[TaskId]) -> list[Task]:
         """Tasks by id with all that belongs to them, as far as the viewer may see them."""
         found = await self._tx.execute(self._tasks().where(TaskRow.id.in_(task_ids)))
-        return await self._complete([_task(row) for row in found])
+        return await self.complete([_task(row) for row in found])
 
     async def count_unscored_below(self, task_id: TaskId) -> int:
         found = await self._tx.execute(
@@ -295,9 +295,6 @@ class TaskRepository:
         if ids:
             named.append(select(now.id).where(now.workspace_id == workspace_id, now.id.in_(ids)))
         return TaskRow.id.in_(union_all(*named))
-
-    async def _complete(self, tasks: Sequence[Task]) -> list[Task]:
-        return await completed(tasks, self._tx)
 
 
 def _one_task_query(of: Template, shape: Any) -> Select[Any]:
