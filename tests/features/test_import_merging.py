@@ -240,7 +240,7 @@ async def test_one_record_takes_in_some_fields_and_keeps_others(
     assert [code for _, code in noted(records)] == ["merged", "conflict", "merged"]
     assert [record["outcome"] for record in records] == ["updated", "unchanged"]
     assert await records_of(ada, done, outcome="updated") == records[:1]
-    assert done["report"]["notes"] == {"merged": 1, "conflict": 1}
+    assert done["report"]["notes"] == {"merged": 2, "conflict": 1}
 
 
 async def test_new_records_come_in_and_those_that_are_gone_stay(
