@@ -21,8 +21,8 @@ from nexus.features.imports.taskmaster import TaskMasterFile
 from nexus.platform.database import Database, Transaction
 from tests.cast import Cast, Person
 
-MANY, ROWS, RECORDS = 100_000, 30_000, 3_000
-PEAK_BYTES = 150_000_000
+MANY, ROWS, RECORDS = 30_000, 10_000, 1_500
+PEAK_BYTES = 50_000_000
 MAX_CHUNK = 500
 MEDIAN_S = 0.05
 WITHIN_S = 180
