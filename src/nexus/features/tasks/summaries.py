@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Integer, Row, func, select
+from sqlalchemy import Integer, Row, and_, func, select
 
 from nexus.features.tasks.belongings import Belongings, belongings_of
 from nexus.features.tasks.domain import Priority, TaskId, TaskSort, TaskStatus, TaskSummary
@@ -151,7 +151,10 @@ class SummaryRepository:
 def _query(shape: Shape, of: Template) -> Any:
     *_, has_words = shape
     if has_words:
-        query = select(*_COLUMNS, *_TEXTS).join(TaskTextRow, TaskTextRow.task_id == TaskRow.id)
+        query = select(*_COLUMNS, *_TEXTS).join(
+            TaskTextRow,
+            and_(TaskTextRow.workspace_id == of.workspace_id, TaskTextRow.task_id == TaskRow.id),
+        )
     else:
         query = select(*_COLUMNS)
     return query.where(
