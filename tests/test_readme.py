@@ -95,7 +95,7 @@ def test_the_tour_works_as_printed(
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "82 tasks came in." in done.stdout
+    assert "82 created, 0 updated, 0 unchanged, 0 set aside." in done.stdout
     assert "Ready now: SHOP-11, SHOP-12, SHOP-14" in done.stdout
     assert "Created SHOP-58" in done.stdout
     assert "SHOP-11 -> SHOP-58 -> SHOP-11" in done.stderr

@@ -106,7 +106,9 @@ def acyclic(
     accepted: list[bool] = []
     for candidate in candidates:
         suspects = [(a, b) for a, b in candidate if a in knots and knots[a] == knots.get(b)]
-        fits = not any(_reaches(alone, other, one, knots) for one, other in suspects)
+        fits = not any(one == other for one, other in candidate) and not any(
+            _reaches(alone, other, one, knots) for one, other in suspects
+        )
         if fits:
             for one, other in candidate:
                 alone.setdefault(one, []).append(other)
