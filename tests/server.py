@@ -15,8 +15,10 @@ from typing import Any
 
 import httpx2 as httpx
 
+from tests import stem
+
 NEXUS = Path(sys.executable).parent / "nexus"
-READY_WITHIN_S, STOPS_WITHIN_S, COMMAND_WITHIN_S = 60, 5, 60
+READY_WITHIN_S, STOPS_WITHIN_S = 60, 5
 
 
 def free_port() -> int:
@@ -46,16 +48,8 @@ class Machine:
     def nexus(
         self, *arguments: str, stdin: str | None = None, **environment: str
     ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [NEXUS, *arguments],
-            cwd=self.folder,
-            env=self.environment | environment,
-            input=stdin,
-            stdin=subprocess.DEVNULL if stdin is None else None,
-            capture_output=True,
-            text=True,
-            timeout=COMMAND_WITHIN_S,
-            check=False,
+        return stem.run(
+            arguments, folder=self.folder, environment=self.environment | environment, stdin=stdin
         )
 
     def json(self, *arguments: str) -> Any:

@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy import URL, CursorResult, Executable, make_url
+from sqlalchemy import URL, CursorResult, Dialect, Executable, Result, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from nexus.platform import sqlite
 from nexus.platform.actor import ActorId, WorkspaceId
+from nexus.platform.direct import DirectRead
 from nexus.platform.events import AdvisoryLock, EventLog, advisory_lock, write_events
+from nexus.platform.wakeups import Wakeups
 
 _RETRYABLE_STATES = {"40001", "40P01"}  # serialization failure, deadlock
 _LIBPQ_ONLY = {"channel_binding", "gssencmode", "target_session_attrs", "connect_timeout"}
@@ -171,8 +173,10 @@ class Transaction:
         workspace_id: WorkspaceId | None,
         viewer: ActorId | None,
         request_id: str | None,
+        is_reading: bool,
     ) -> None:
         self._connect = connect
+        self.is_reading = is_reading
         self._connection: AsyncConnection | None = None
         self._workspace_id = workspace_id
         self.dialect = dialect
@@ -196,6 +200,13 @@ class Transaction:
         parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
     ) -> CursorResult[Any]:
         return await (await self._opened()).execute(statement, parameters)
+
+    async def read(
+        self, direct: Callable[[Dialect], DirectRead], values: Mapping[str, Any]
+    ) -> Result[Any]:
+        """Run a prepared statement past SQLAlchemy. Raises DriverFailed."""
+        connection = await self._opened()
+        return await direct(connection.dialect)(connection, values)
 
     async def _opened(self) -> AsyncConnection:
         if self._connection is None:
@@ -226,6 +237,7 @@ class Database:
 
     def __init__(self, url: DatabaseUrl, *, pool_size: int = 10) -> None:
         self.url = url
+        self.wakeups = Wakeups()
         options: dict[str, Any] = {
             "json_serializer": lambda value: msgspec.json.encode(value).decode(),  # pyright: ignore[reportUnknownLambdaType]
             "json_deserializer": msgspec.json.decode,
@@ -275,11 +287,12 @@ class Database:
                         await stack.enter_async_context(self._writing)
                     return await stack.enter_async_context(self._writer.begin())
 
-                tx = self._born(begin, workspace_id, viewer, request_id)
+                tx = self._born(begin, workspace_id, viewer, request_id, is_reading=False)
                 refused = tx.events
                 yield tx
 
                 await tx.write_events()
+            self._tell(tx.events)
         finally:
             if refused.refused:
                 await self._write_refusals(refused)
@@ -294,7 +307,7 @@ class Database:
             async def connect() -> AsyncConnection:
                 return await stack.enter_async_context(self._reader.connect())
 
-            yield self._born(connect, workspace_id, viewer, None)
+            yield self._born(connect, workspace_id, viewer, None, is_reading=True)
 
     def system(self) -> AbstractAsyncContextManager[Transaction]:
         """A transaction of no workspace: for identity, whose users live in many, and for jobs."""
@@ -313,6 +326,8 @@ class Database:
         workspace_id: WorkspaceId | None,
         viewer: ActorId | None,
         request_id: str | None,
+        *,
+        is_reading: bool,
     ) -> Transaction:
         return Transaction(
             connect,
@@ -320,7 +335,15 @@ class Database:
             workspace_id=workspace_id,
             viewer=viewer,
             request_id=request_id,
+            is_reading=is_reading,
         )
+
+    def _tell(self, committed: EventLog) -> None:
+        if told := committed.recorded:
+            self.wakeups.committed(
+                {one.workspace_id for one in told},
+                changes_access=any(one.event.changes_access for one in told),
+            )
 
     async def _write_refusals(self, log: EventLog) -> None:
         async with self.system() as tx:

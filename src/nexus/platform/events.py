@@ -27,12 +27,15 @@ class Event:
 
     Fields named `project_id` and `task_id` become columns; the others are the payload. An event
     carries ids and what would otherwise be lost, never what a reader can look up.
+    `changes_access`: somebody may do less or more than before, so what is remembered of callers
+    is forgotten.
     """
 
     name: ClassVar[str]
     schema: ClassVar[int] = 1
     subject_field: ClassVar[str]
     subject_noun: ClassVar[str] = ""
+    changes_access: ClassVar[bool] = False
 
     @property
     def subject(self) -> str:

@@ -10,9 +10,10 @@ from uuid import UUID
 
 import msgspec
 from sqlalchemy import (
-    CursorResult,
+    Dialect,
     Executable,
     Integer,
+    Result,
     Text,
     Uuid,
     any_,
@@ -23,6 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from nexus.platform.database import Transaction
+from nexus.platform.direct import DirectRead, DriverFailed
 
 MAX_SHAPES = 1000
 """Statements kept of one kind; a list has one for every set of filters."""
@@ -81,25 +83,41 @@ class Prepared:
 
     def __init__(self, build: Callable[[Template, Any], Executable]) -> None:
         self._build = build
-        self._made: dict[Hashable, Executable] = {}
+        self._made: dict[Hashable, _Made] = {}
 
-    async def __call__(
-        self, tx: Transaction, shape: Hashable = None, **values: Any
-    ) -> CursorResult[Any]:
+    async def __call__(self, tx: Transaction, shape: Hashable = None, **values: Any) -> Result[Any]:
         has_viewer = tx.viewer is not None
         key = (tx.dialect, has_viewer, shape)
-        statement = self._made.get(key)
-        if statement is None:
+        made = self._made.get(key)
+        if made is None:
             template = Template(tx.dialect, has_viewer=has_viewer)
-            statement = _with_kept_key(self._build(template, shape))
+            made = _Made(_with_kept_key(self._build(template, shape)))
             if len(self._made) >= MAX_SHAPES:
                 self._made.clear()
-            self._made[key] = statement
+            self._made[key] = made
         if tx.is_of_workspace:
             values["workspace_id"] = tx.workspace_id
         if has_viewer:
             values["viewer"] = tx.viewer
-        return await tx.execute(statement, values)
+        if not tx.is_reading:
+            return await tx.execute(made.statement, values)
+        try:
+            return await tx.read(made.direct, values)
+        except DriverFailed:
+            return await tx.execute(made.statement, values)
+
+
+class _Made:
+    """A statement, and its way past SQLAlchemy once that was asked for."""
+
+    def __init__(self, statement: Executable) -> None:
+        self.statement = statement
+        self._direct: DirectRead | None = None
+
+    def direct(self, dialect: Dialect) -> DirectRead:
+        if self._direct is None:
+            self._direct = DirectRead(self.statement, dialect)
+        return self._direct
 
 
 def _with_kept_key(statement: Any) -> Executable:

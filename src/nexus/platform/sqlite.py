@@ -48,6 +48,11 @@ class _Connection(sqlite3.Connection):
         return super().cursor(_Cursor)
 
 
+def fetch_all(connection: sqlite3.Connection, sql: str, parameters: Sequence[Any]) -> list[Any]:
+    """Run a query on the driver's own connection, past SQLAlchemy."""
+    return sqlite3.Cursor(connection).execute(sql, parameters).fetchall()
+
+
 class InlineDialect(SQLiteDialect_pysqlite):
     driver = "inline"
     is_async = True

@@ -32,6 +32,7 @@ class SessionRefused(Event):
 @dataclass(frozen=True, kw_only=True)
 class SessionRevoked(Event):
     name: ClassVar[str] = "session.revoked"
+    changes_access: ClassVar[bool] = True
     subject_field: ClassVar[str] = "session_id"
 
     session_id: UUID
@@ -52,6 +53,7 @@ class UserPasswordChanged(Event):
     """All other sessions of the user ended with it."""
 
     name: ClassVar[str] = "user.password_changed"
+    changes_access: ClassVar[bool] = True
     subject_field: ClassVar[str] = "user_id"
 
     user_id: UUID

@@ -27,6 +27,7 @@ class KeyRotated(_KeyEvent):
     """Another key took its place; the old one may overlap for a while."""
 
     name: ClassVar[str] = "key.rotated"
+    changes_access: ClassVar[bool] = True
 
     new_key_id: UUID
     new_prefix: str
@@ -35,6 +36,7 @@ class KeyRotated(_KeyEvent):
 @dataclass(frozen=True, kw_only=True)
 class KeyRevoked(_KeyEvent):
     name: ClassVar[str] = "key.revoked"
+    changes_access: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, kw_only=True)

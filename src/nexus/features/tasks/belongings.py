@@ -1,7 +1,7 @@
 """What belongs to tasks in other tables, for a whole page in one statement."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -38,34 +38,38 @@ _NO_TEXT = cast(null(), Text())
 
 
 class Belongings:
-    """Rows by task and by what they are."""
+    """The rows that belong to one task, by what they are."""
 
     def __init__(self) -> None:
-        self._rows: defaultdict[tuple[UUID, str], list[Row[Any]]] = defaultdict(list)
+        self._rows: dict[str, list[Row[Any]]] = {}
 
     def add(self, row: Row[Any]) -> None:
-        self._rows[row.task_id, row.what].append(row)
+        self._rows.setdefault(row.what, []).append(row)
 
-    def labels(self, task_id: UUID) -> tuple[str, ...]:
-        rows = self._of(task_id, "label")
-        return tuple(sorted((row.a for row in rows), key=str.casefold))
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return tuple(sorted((row.a for row in self._of("label")), key=str.casefold))
 
-    def assignees(self, task_id: UUID) -> tuple[Assignee, ...]:
+    @property
+    def assignees(self) -> tuple[Assignee, ...]:
         people = [
             Assignee(id=row.id, kind=ActorKind(row.c), name=row.a, handle=row.b)
-            for row in self._of(task_id, "assignee")
+            for row in self._of("assignee")
         ]
         return tuple(sorted(people, key=lambda one: one.handle))
 
-    def parent(self, task_id: UUID) -> TaskBrief | None:
-        rows = self._of(task_id, "parent")
+    @property
+    def parent(self) -> TaskBrief | None:
+        rows = self._of("parent")
         return _brief(rows[0].id, rows[0]) if rows else None
 
-    def dependencies(self, task_id: UUID) -> tuple[TaskBrief, ...]:
-        briefs = [_brief(row.id, row) for row in self._of(task_id, "dependency")]
+    @property
+    def dependencies(self) -> tuple[TaskBrief, ...]:
+        briefs = [_brief(row.id, row) for row in self._of("dependency")]
         return tuple(sorted(briefs, key=lambda one: one.key))
 
-    def links(self, task_id: UUID) -> tuple[TaskLink, ...]:
+    @property
+    def links(self) -> tuple[TaskLink, ...]:
         return tuple(
             TaskLink(
                 id=row.id,
@@ -74,17 +78,18 @@ class Belongings:
                 url=row.e,
                 title=row.f,
             )
-            for row in sorted(self._of(task_id, "link"), key=lambda row: row.id)
+            for row in sorted(self._of("link"), key=lambda row: row.id)
             if row.other_id or row.e
         )
 
-    def recurrence(self, task_id: UUID) -> Recurrence | None:
-        for row in self._of(task_id, "recurrence"):
+    @property
+    def recurrence(self) -> Recurrence | None:
+        for row in self._of("recurrence"):
             return Recurrence.read(row.a, row.b, row.c, row.d)
         return None
 
-    def _of(self, task_id: UUID, what: str) -> list[Row[Any]]:
-        return self._rows.get((task_id, what), [])
+    def _of(self, what: str) -> Sequence[Row[Any]]:
+        return self._rows.get(what, ())
 
 
 async def completed(tasks: Sequence[Task], tx: Transaction) -> list[Task]:
@@ -96,26 +101,27 @@ async def completed(tasks: Sequence[Task], tx: Transaction) -> list[Task]:
     return [
         replace(
             task,
-            labels=found.labels(task.id),
-            assignees=found.assignees(task.id),
-            parent=found.parent(task.id),
-            dependencies=found.dependencies(task.id),
-            links=found.links(task.id),
-            recurrence=found.recurrence(task.id),
+            labels=own.labels,
+            assignees=own.assignees,
+            parent=own.parent,
+            dependencies=own.dependencies,
+            links=own.links,
+            recurrence=own.recurrence,
         )
         for task in tasks
+        for own in [found[task.id]]
     ]
 
 
 async def belongings_of(
     task_ids: Collection[TaskId], tx: Transaction, *, links: bool
-) -> Belongings:
-    """`links` asks for links and recurrences as well."""
-    found = Belongings()
+) -> Mapping[UUID, Belongings]:
+    """What belongs to each of the tasks; `links` asks for links and recurrences as well."""
+    found: defaultdict[UUID, Belongings] = defaultdict(Belongings)
     if task_ids:
         ask = _of_whole_tasks if links else _of_summaries
         for row in (await ask(tx, task_ids=ids(task_ids, tx))).all():
-            found.add(row)
+            found[row.task_id].add(row)
     return found
 
 

@@ -235,9 +235,12 @@ class Task:
         return About(task_id=self.id, project_id=self.project_id, key=self.key)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True)
 class TaskSummary:
-    """A task as lists show it: without its long texts. `highlights` say where a search found it."""
+    """A task as lists show it: without its long texts. `highlights` say where a search found it.
+
+    Not frozen, though nothing changes it: that would double the time to make one, 50 to a page.
+    """
 
     id: TaskId
     project_key: str

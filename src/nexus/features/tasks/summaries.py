@@ -145,7 +145,7 @@ class SummaryRepository:
 
     async def _summaries(self, rows: Sequence[Row[Any]], which: TaskFilter) -> list[TaskSummary]:
         belongings = await belongings_of([row.id for row in rows], self._tx, links=False)
-        return [_summary(row, belongings, which.words) for row in rows]
+        return [_summary(row, belongings[row.id], which.words) for row in rows]
 
 
 def _query(shape: Shape, of: Template) -> Any:
@@ -194,7 +194,7 @@ def _node(row: Row[Any], *, is_outside: bool) -> GraphNode:
     )
 
 
-def _summary(row: Row[Any], belongings: Belongings, words: Sequence[str]) -> TaskSummary:
+def _summary(row: Row[Any], own: Belongings, words: Sequence[str]) -> TaskSummary:
     texts = [(field, getattr(row, field)) for field in _FIELDS] if words else []
     return TaskSummary(
         id=TaskId(row.id),
@@ -214,9 +214,9 @@ def _summary(row: Row[Any], belongings: Belongings, words: Sequence[str]) -> Tas
         open_subtasks=row.open_subtasks,
         unlock_depth=row.unlock_depth,
         unlock_count=row.unlock_count,
-        labels=belongings.labels(row.id),
-        assignees=belongings.assignees(row.id),
-        parent=belongings.parent(row.id),
-        dependencies=belongings.dependencies(row.id),
+        labels=own.labels,
+        assignees=own.assignees,
+        parent=own.parent,
+        dependencies=own.dependencies,
         highlights=highlights(texts, words),
     )

@@ -17,6 +17,7 @@ class _WorkspaceEvent(Event):
 @dataclass(frozen=True, kw_only=True)
 class WorkspaceCreated(_WorkspaceEvent):
     name: ClassVar[str] = "workspace.created"
+    changes_access: ClassVar[bool] = True
 
     title: str
 
@@ -24,6 +25,7 @@ class WorkspaceCreated(_WorkspaceEvent):
 @dataclass(frozen=True, kw_only=True)
 class WorkspaceUpdated(_WorkspaceEvent):
     name: ClassVar[str] = "workspace.updated"
+    changes_access: ClassVar[bool] = True
 
     changes: Changes
 
@@ -38,6 +40,7 @@ class _MemberEvent(Event):
 @dataclass(frozen=True, kw_only=True)
 class MemberJoined(_MemberEvent):
     name: ClassVar[str] = "member.joined"
+    changes_access: ClassVar[bool] = True
 
     role: str
 
@@ -45,6 +48,7 @@ class MemberJoined(_MemberEvent):
 @dataclass(frozen=True, kw_only=True)
 class MemberUpdated(_MemberEvent):
     name: ClassVar[str] = "member.updated"
+    changes_access: ClassVar[bool] = True
 
     changes: Changes
 
@@ -52,6 +56,7 @@ class MemberUpdated(_MemberEvent):
 @dataclass(frozen=True, kw_only=True)
 class MemberRemoved(_MemberEvent):
     name: ClassVar[str] = "member.removed"
+    changes_access: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +78,7 @@ class InvitationCreated(_InvitationEvent):
 @dataclass(frozen=True, kw_only=True)
 class InvitationAccepted(_InvitationEvent):
     name: ClassVar[str] = "invitation.accepted"
+    changes_access: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, kw_only=True)

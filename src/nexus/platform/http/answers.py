@@ -140,6 +140,9 @@ def learn_inputs(app: Litestar) -> None:
     for route in app.routes:
         if isinstance(route, HTTPRoute):
             for handler, model in route.route_handler_map.values():
+                # One after the other: what is provided never waits, and to gather two of them in
+                # a task group costs 0.1 ms.
+                model.dependency_batches = [{one} for b in model.dependency_batches for one in b]
                 known = {parameter.field_alias for parameter in model.expected_query_params}
                 lists = frozenset(model.sequence_query_parameter_names)
                 handler.opt[_TAKES] = frozenset(known | {"workspace"}), lists
