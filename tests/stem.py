@@ -34,7 +34,9 @@ def run(
         typed.seek(0)
         request = {"arguments": list(arguments), "folder": str(folder), "env": dict(environment)}
         stem = _stem()
-        socket.send_fds(stem, [json.dumps(request).encode()], [f.fileno() for f in (typed, out, err)])
+        socket.send_fds(
+            stem, [json.dumps(request).encode()], [f.fileno() for f in (typed, out, err)]
+        )
         code = int(stem.recv(16))
         out.seek(0)
         err.seek(0)

@@ -168,3 +168,4 @@ async def expiring(database: Database, new: Any, at: datetime) -> None:
         await tx.execute(
             update(ApiKeyRow).where(ApiKeyRow.id == UUID(new["key"]["id"])).values(expires_at=at)
         )
+    database.wakeups.committed([], changes_access=True)

@@ -25,24 +25,23 @@ class DirectRead:
     """One statement as text, with what turns Python's values into the driver's and back."""
 
     def __init__(self, statement: Executable, dialect: Dialect) -> None:
-        compiled: Any = statement.compile(dialect=dialect)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+        compiled = _compiled(statement, dialect)
         values: dict[str, Any] = compiled.construct_params(_check=False)
         # Lists of fixed values (status NOT IN (...)) are written out once instead of at each call.
         whole = compiled._process_parameters_for_postcompile(values)  # noqa: SLF001 - nothing public does it
         processes: Mapping[str, Process] = {**compiled._bind_processors, **whole.processors}  # noqa: SLF001
         self._text: str = whole.statement
         self._fixed = values | whole.additional_parameters
-        self._order = [(name, processes.get(name)) for name in whole.positiontup]
-        columns = [(one.keyname, one.type) for one in compiled._result_columns]  # noqa: SLF001
+        names: Sequence[str] = whole.positiontup
+        self._order = [(name, processes.get(name)) for name in names]
+        columns: list[tuple[str, Any]] = [(c.keyname, c.type) for c in compiled._result_columns]  # noqa: SLF001
         self._columns = SimpleResultMetaData(
             [name for name, _ in columns],
             _processors=[type_._cached_result_processor(dialect, None) for _, type_ in columns],  # noqa: SLF001
         )
         self._is_sqlite = dialect.name == "sqlite"
 
-    async def __call__(
-        self, connection: AsyncConnection, given: Mapping[str, Any]
-    ) -> Result[Any]:
+    async def __call__(self, connection: AsyncConnection, given: Mapping[str, Any]) -> Result[Any]:
         """Raises DriverFailed."""
         values = self._fixed | given
         arguments = tuple(
@@ -67,3 +66,7 @@ class DirectRead:
             return [tuple(row) for row in await driver.fetch(self._text, *arguments)]
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             raise DriverFailed from error
+
+
+def _compiled(statement: Any, dialect: Dialect) -> Any:
+    return statement.compile(dialect=dialect)

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Select,
     Text,
     Uuid,
+    and_,
     cast,
     column,
     func,
@@ -63,6 +64,19 @@ def hidden_keys(tx: Looking) -> ColumnElement[Any]:
         return cast(null(), Text())
     hidden = _hidden(_projects.c.key, tx).subquery()
     return select(func.aggregate_strings(hidden.c.key, ",")).scalar_subquery()
+
+
+def private_projects(tx: Looking) -> Select[Any]:
+    """Rows `id, key, actor_id`: each private project with each of its members (NULL for none)."""
+    of_project = and_(
+        _members.c.workspace_id == _projects.c.workspace_id,
+        _members.c.project_id == _projects.c.id,
+    )
+    return (
+        select(_projects.c.id, _projects.c.key, _members.c.actor_id)
+        .outerjoin_from(_projects, _members, of_project)
+        .where(_projects.c.workspace_id == tx.workspace_id, _projects.c.visibility == "private")
+    )
 
 
 def _hidden(column: ColumnElement[Any], tx: Looking) -> Select[Any]:

@@ -12,10 +12,16 @@ from nexus.platform.actor import WorkspaceId
 
 @dataclass(frozen=True)
 class Wakeup:
-    """`changes_access`: who may do what is no longer what it was (a key, a session, a member)."""
+    """`workspace_ids` None: any of them, something may have been missed.
 
-    workspace_ids: frozenset[WorkspaceId]
+    `changes_access`: who may do what is no longer what it was (a key, a session, a member).
+    """
+
+    workspace_ids: frozenset[WorkspaceId] | None
     changes_access: bool
+
+    def concerns(self, workspace_id: WorkspaceId) -> bool:
+        return self.workspace_ids is None or workspace_id in self.workspace_ids
 
 
 Listener = Callable[[Wakeup], None]
@@ -40,7 +46,7 @@ class Wakeups:
 
     def committed(self, workspace_ids: Collection[WorkspaceId], *, changes_access: bool) -> None:
         """This process has committed events of these workspaces."""
-        wakeup = Wakeup(frozenset(workspace_ids), changes_access)
+        wakeup = Wakeup(frozenset(workspace_ids), changes_access=changes_access)
         self.heard(wakeup)
         for relay in tuple(self._relays):
             relay(wakeup)

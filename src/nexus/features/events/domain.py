@@ -75,3 +75,29 @@ class EventFilter:
     until: datetime | None = None
     after: int | None = None
     is_newest_first: bool = False
+
+    def takes(self, event: PastEvent) -> bool:
+        """Whether an event that happens now is one of these."""
+        return (
+            (self.actor_id is None or (event.actor is not None and event.actor.id == self.actor_id))
+            and (not self.names or any(_is_named(event.name, name) for name in self.names))
+            and (self.subject is None or event.subject == self.subject)
+            and (self.task_id is None or event.task_id == self.task_id)
+        )
+
+
+def _is_named(name: str, wanted: str) -> bool:
+    """`task.*` stands for all names that begin so."""
+    return name.startswith(wanted[:-1]) if wanted.endswith(".*") else name == wanted
+
+
+@dataclass(frozen=True)
+class HiddenProjects:
+    """The private projects of a workspace: their keys and members by their ids."""
+
+    keys: Mapping[UUID, str]
+    members: Mapping[UUID, frozenset[ActorId]]
+
+    def of(self, actor_id: ActorId) -> Mapping[UUID, str]:
+        """The keys of those that an actor may not see, by id."""
+        return {one: key for one, key in self.keys.items() if actor_id not in self.members[one]}

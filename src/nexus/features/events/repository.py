@@ -1,15 +1,23 @@
 """Events out of the database, always within one workspace and for one viewer."""
 
+from collections import defaultdict
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import Row, and_, or_, select
+from sqlalchemy import Row, and_, func, or_, select
 
-from nexus.features.events.domain import EventActor, EventFilter, PastEvent, without_keys
-from nexus.platform.actor import ActorKind
+from nexus.features.events.domain import (
+    EventActor,
+    EventFilter,
+    HiddenProjects,
+    PastEvent,
+    without_keys,
+)
+from nexus.platform.actor import ActorId, ActorKind
 from nexus.platform.database import Transaction
 from nexus.platform.paging import Page, page_of, read_cursor
 from nexus.platform.rows import ActorRow, EventRow
-from nexus.platform.visibility import hidden_keys, visible
+from nexus.platform.visibility import hidden_keys, private_projects, visible
 
 
 class EventRepository:
@@ -28,6 +36,23 @@ class EventRepository:
         by = EventRow.seq.desc() if which.is_newest_first else EventRow.seq
         found = await self._tx.execute(query.order_by(by).limit(limit + 1))
         return page_of([_event(row) for row in found], limit, order, lambda e: (e.seq,))
+
+    async def last_seq(self) -> int:
+        """The number of the workspace's newest event; 0 without any."""
+        found = await self._tx.execute(
+            select(func.coalesce(func.max(EventRow.seq), 0)).where(
+                EventRow.workspace_id == self._tx.workspace_id
+            )
+        )
+        return found.scalar_one()
+
+    async def hidden_projects(self) -> HiddenProjects:
+        keys: dict[UUID, str] = {}
+        members: defaultdict[UUID, set[ActorId]] = defaultdict(set)
+        for row in await self._tx.execute(private_projects(self._tx)):
+            keys[row.id] = row.key
+            members[row.id].add(row.actor_id)
+        return HiddenProjects(keys, {one: frozenset(members[one]) for one in keys})
 
     def _events(self) -> Any:
         return (

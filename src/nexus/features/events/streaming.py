@@ -1,0 +1,251 @@
+"""Events as they happen: one tail of each workspace that is listened to, and its readers.
+
+A reader is a place in the log and nothing else. Woken, it takes what comes after its place from
+the tail's memory, or, where it lags behind that, from the table; so it can neither miss an event
+nor get one twice, and what it has not taken yet costs nobody anything.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any, assert_never
+from uuid import UUID
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from nexus.features.events.domain import EventFilter, PastEvent, without_keys
+from nexus.features.events.repository import EventRepository, HiddenProjects
+from nexus.platform.actor import Actor, ActorId, WorkspaceId
+from nexus.platform.database import Database
+from nexus.platform.logging import logger
+from nexus.platform.wakeups import Wakeup
+
+log = logger(__name__)
+
+PAGE = 500
+REMEMBERED = 2_000  # events of a workspace that readers get without asking the database
+HEARTBEAT_S = 15.0
+LOOKS_AFTER_S = {"sqlite": 0.5, "postgresql": 2.0}
+"""How often a tail looks without being told. On SQLite nobody tells one process of another's."""
+ACCESS_EVERY = 4  # heartbeats: an expired key ends its streams within a minute
+
+
+@dataclass(frozen=True)
+class Heartbeat:
+    """Nothing happened up to this number that the reader would see."""
+
+    seq: int
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The stream is over. `is_final`: it makes no sense to come back with this credential."""
+
+    reason: str
+    is_final: bool
+
+
+Item = PastEvent | Heartbeat | Ended
+StillThere = Callable[[], Awaitable[Actor | None]]
+"""Who the reader is now; None if they may no longer read."""
+
+
+@dataclass
+class _Tail:
+    """The newest events of one workspace, and who waits for more."""
+
+    workspace_id: WorkspaceId
+    last: int
+    hidden: HiddenProjects
+    events: deque[PastEvent] = field(default_factory=lambda: deque[PastEvent](maxlen=REMEMBERED))
+    readers: int = 0
+    looking: asyncio.Event = field(default_factory=asyncio.Event)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    task: asyncio.Task[None] | None = None
+
+    def after(self, seq: int) -> Sequence[PastEvent] | None:
+        """The remembered events after a number; None where some of them are forgotten."""
+        if seq >= self.last:
+            return ()
+        if not self.events or self.events[0].seq > seq + 1:
+            return None
+        return [event for event in self.events if event.seq > seq]
+
+    def tell(self) -> None:
+        """Wake every reader once."""
+        woken, self.changed = self.changed, asyncio.Event()
+        woken.set()
+
+
+class EventStreams:
+    """All streams of this process."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._tails: dict[WorkspaceId, _Tail] = {}
+        self._opening = asyncio.Lock()
+        self._era = 0
+        self._is_stopping = False
+        self._readers = 0
+        database.wakeups.listen(self._wake)
+
+    @property
+    def open_count(self) -> int:
+        return self._readers
+
+    def stop(self) -> None:
+        """Tell every reader to come back soon; new ones are told at once."""
+        self._is_stopping = True
+        for tail in self._tails.values():
+            tail.tell()
+
+    async def read(
+        self, actor: Actor, which: EventFilter, after: int | None, still_there: StillThere
+    ) -> AsyncGenerator[Item]:
+        """What happens after a number (None: from now on), until the reader leaves or must.
+
+        The first item is a heartbeat with the place where the stream begins.
+        """
+        tail = await self._join(actor.workspace_id)
+        try:
+            seq = tail.last if after is None else after
+            if seq > tail.last:
+                # A number from another life of this database, before a restore.
+                seq = tail.last
+            yield Heartbeat(seq)
+            async for item in self._follow(tail, _Reader(actor, which, seq), still_there):
+                yield item
+        finally:
+            self._leave(tail)
+
+    async def _follow(
+        self, tail: _Tail, reader: "_Reader", still_there: StillThere
+    ) -> AsyncGenerator[Item]:
+        era, heartbeats = self._era, 0
+        while True:
+            changed = tail.changed  # before looking: what comes while we look is not missed
+            if self._is_stopping:
+                yield Ended("The server stops. Connect again.", is_final=False)
+                return
+            if era != self._era:
+                era = self._era
+                actor = await still_there()
+                if actor is None or actor != reader.actor:
+                    yield Ended("What you may do has changed.", is_final=actor is None)
+                    return
+            async for event in self._news(tail, reader):
+                yield event
+            if reader.seq < tail.last:
+                continue
+            try:
+                async with asyncio.timeout(HEARTBEAT_S):
+                    await changed.wait()
+            except TimeoutError:
+                heartbeats += 1
+                if heartbeats % ACCESS_EVERY == 0:
+                    era -= 1
+                yield Heartbeat(reader.seq)
+
+    async def _news(self, tail: _Tail, reader: "_Reader") -> AsyncGenerator[PastEvent]:
+        """What comes after the reader's place, as far as it is at hand; the place moves on."""
+        upto = tail.last
+        remembered = tail.after(reader.seq)
+        if remembered is not None:
+            for event in remembered:
+                reader.seq = event.seq
+                if seen := reader.sees(event, tail.hidden):
+                    yield seen
+            reader.seq = max(reader.seq, upto)
+            return
+        async with self._database.reading(tail.workspace_id, viewer=reader.actor.id) as tx:
+            which = replace(reader.which, after=reader.seq, is_newest_first=False)
+            page = await EventRepository(tx).list_page(which, None, PAGE)
+        for event in page.items:
+            reader.seq = event.seq
+            yield event
+        if page.next_cursor is None:
+            # Whatever there is up to here was seen, or is not the reader's to see.
+            reader.seq = max(reader.seq, upto)
+
+    async def _join(self, workspace_id: WorkspaceId) -> _Tail:
+        async with self._opening:
+            tail = self._tails.get(workspace_id)
+            if tail is None:
+                async with self._database.reading(workspace_id) as tx:
+                    events = EventRepository(tx)
+                    tail = _Tail(
+                        workspace_id=workspace_id,
+                        last=await events.last_seq(),
+                        hidden=await events.hidden_projects(),
+                    )
+                tail.task = asyncio.create_task(self._keep_up(tail))
+                self._tails[workspace_id] = tail
+            tail.readers += 1
+            self._readers += 1
+            return tail
+
+    def _leave(self, tail: _Tail) -> None:
+        tail.readers -= 1
+        self._readers -= 1
+        if tail.readers == 0:
+            if tail.task:
+                tail.task.cancel()
+            self._tails.pop(tail.workspace_id, None)
+
+    async def _keep_up(self, tail: _Tail) -> None:
+        """Read what is new, whenever told and every few moments; wake the readers."""
+        pause = LOOKS_AFTER_S[self._database.dialect]
+        while True:
+            tail.looking.clear()
+            try:
+                is_more = await self._look(tail)
+            except (SQLAlchemyError, OSError):
+                log.warning("stream.look_failed", exc_info=True)
+                is_more = False
+                await asyncio.sleep(pause)
+            if not is_more:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(pause):
+                        await tail.looking.wait()
+
+    async def _look(self, tail: _Tail) -> bool:
+        """Take in a page of new events; whether there may be more."""
+        async with self._database.reading(tail.workspace_id) as tx:
+            events = EventRepository(tx)
+            page = await events.list_page(EventFilter(after=tail.last), None, PAGE)
+            if any(event.name.startswith("project.") for event in page.items):
+                tail.hidden = await events.hidden_projects()
+        if page.items:
+            tail.events.extend(page.items)
+            tail.last = page.items[-1].seq
+            tail.tell()
+        return page.next_cursor is not None
+
+    def _wake(self, wakeup: Wakeup) -> None:
+        if wakeup.changes_access:
+            self._era += 1
+        for tail in self._tails.values():
+            if wakeup.concerns(tail.workspace_id):
+                tail.looking.set()
+            if wakeup.changes_access:
+                tail.tell()
+
+
+@dataclass
+class _Reader:
+    actor: Actor
+    which: EventFilter
+    seq: int
+
+    def sees(self, event: PastEvent, hidden: HiddenProjects) -> PastEvent | None:
+        """The event as this reader may see it; None where it may not, or asked for others."""
+        if not self.which.takes(event):
+            return None
+        own = hidden.of(self.actor.id)
+        if not own:
+            return event
+        if event.project_id in own:
+            return None
+        return replace(event, payload=without_keys(event.payload, set(own.values())))
