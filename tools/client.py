@@ -96,7 +96,7 @@ def _client(described: dict[str, Any]) -> str:
         _method(path, method.upper(), operation)
         for path, item in sorted(described["paths"].items())
         for method, operation in item.items()
-        if path.startswith("/api/")
+        if path.startswith("/api/") and not _is_stream(operation)
     ]
     return (
         HEADER
@@ -107,6 +107,11 @@ def _client(described: dict[str, Any]) -> str:
         + '    """Every operation of the API, by its name."""\n\n'
         + "\n".join(methods)
     )
+
+
+def _is_stream(operation: dict[str, Any]) -> bool:
+    """Streams are read with Connection.messages."""
+    return "text/event-stream" in operation["responses"].get("200", {}).get("content", {})
 
 
 def _method(path: str, method: str, operation: dict[str, Any]) -> str:

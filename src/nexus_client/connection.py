@@ -1,6 +1,6 @@
 """The hand-written part of the client: one request, its answer, and what can go wrong."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -26,6 +26,15 @@ class ApiError(Exception):
     detail: str
     details: Mapping[str, Any] = field(default_factory=dict[str, Any])
     request_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """One message of a stream. `id` is where to go on."""
+
+    name: str
+    data: str
+    id: int | None
 
 
 class Connection:
@@ -68,19 +77,7 @@ class Connection:
             headers["Idempotency-Key"] = idempotency_key
         if if_match is not None:
             headers["If-Match"] = f'"{if_match}"'
-        try:
-            response = self._http.request(
-                method,
-                path,
-                params=httpx.QueryParams(tuple(_query(query or {}))),
-                content=content,
-                headers=headers,
-            )
-        except httpx.TransportError as error:
-            raise ServerNotReached(
-                f"No answer from {self.url} ({error or type(error).__name__}). Is the server "
-                "running ('make run' or 'nexus serve')? 'nexus login' chooses another one."
-            ) from error
+        response = self.send(method, path, query=query, content=content, headers=headers)
         if response.status_code >= 400:
             raise _api_error(response)
         if answer is type(None):
@@ -92,10 +89,72 @@ class Connection:
                 f"{self.url} answers, but not as this version of Nexus does ({error})."
             ) from error
 
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        """Send a request and return its answer as it is, a refusal too. Raises ServerNotReached."""
+        address = httpx.URL(path, params=_parameters(query)) if query else path
+        try:
+            return self._http.request(method, address, content=content, headers=headers)
+        except httpx.TransportError as error:
+            raise self._not_reached(error) from error
+
+    def messages(
+        self, path: str, *, query: Mapping[str, Any] | None = None, after: int | None = None
+    ) -> Iterator[Message]:
+        """The messages of a stream of server-sent events, until it ends.
+
+        A heartbeat is a message without data. Raises ApiError or ServerNotReached.
+        """
+        headers = {} if after is None else {"Last-Event-ID": str(after)}
+        try:
+            with self._http.stream(
+                "GET", path, params=_parameters(query or {}), headers=headers
+            ) as response:
+                if response.status_code >= 400:
+                    response.read()
+                    raise _api_error(response)
+                yield from _messages(response.iter_lines())
+        except httpx.TransportError as error:
+            raise self._not_reached(error) from error
+
+    def _not_reached(self, error: httpx.TransportError) -> ServerNotReached:
+        return ServerNotReached(
+            f"No answer from {self.url} ({error or type(error).__name__}). Is the server "
+            "running ('make run' or 'nexus serve')? 'nexus login' chooses another one."
+        )
+
+
+def _messages(lines: Iterable[str]) -> Iterator[Message]:
+    """As the standard says: fields a line each, and an empty line after each message."""
+    fields: dict[str, str] = {}
+    for line in lines:
+        if line:
+            name, _, value = line.partition(":")
+            fields[name] = value.removeprefix(" ")
+        elif fields:
+            place = fields.get("id", "")
+            yield Message(
+                name=fields.get("event", "message"),
+                data=fields.get("data", ""),
+                id=int(place) if place.isdigit() else None,
+            )
+            fields = {}
+
 
 def segment(value: object) -> str:
     """A value as one segment of a path, whatever is in it."""
     return quote(str(value), safe="")
+
+
+def _parameters(query: Mapping[str, Any]) -> httpx.QueryParams:
+    return httpx.QueryParams(tuple(_query(query)))
 
 
 def _query(query: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -99,6 +99,7 @@ EXAMPLES: dict[str, Example] = {
     "listKeys": Example(query={"limit": "200"}),
     "getKey": Example(),
     "listEvents": Example(query={"limit": "200"}),
+    "watchEvents": Example(query={"after": "0", "wait": "0"}),
     "listSessions": Example(),
     "getMe": Example(),
     "createTask": Example(body=lambda t: {"project": t["project"], "title": "Another"}),

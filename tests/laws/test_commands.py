@@ -17,6 +17,7 @@ API = "/api/v1/"
 
 COMMANDS = {
     "listEvents": "events",
+    "watchEvents": "watch",
     "createImport": "import",
     "listImports": "imports list",
     "getImport": "imports get",

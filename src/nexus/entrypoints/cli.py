@@ -8,7 +8,7 @@ from typer.core import TyperGroup
 from typing_extensions import override
 
 from nexus.features.comments.cli import app as comment_commands
-from nexus.features.events.cli import list_events
+from nexus.features.events.cli import list_events, watch
 from nexus.features.fields.cli import app as field_commands
 from nexus.features.identity.cli import account, login, logout, profile_commands, sessions
 from nexus.features.imports.cli import app as import_commands
@@ -31,7 +31,7 @@ class InOrder(TyperGroup):
 
     ORDER = (
         *("task", "next", "view", "project", "field", "label", "repository"),
-        *("import", "imports", "events", "user", "invitation", "workspace"),
+        *("import", "imports", "events", "watch", "user", "invitation", "workspace"),
         *("key", "me", "session", "profile", "login", "logout", "api", "serve", "migrate"),
     )
 
@@ -63,6 +63,7 @@ app.add_typer(label_commands)
 app.command("import")(import_file)
 app.add_typer(import_commands)
 app.command("events")(list_events)
+app.command("watch")(watch)
 app.add_typer(users)
 app.add_typer(invitations)
 app.add_typer(workspaces)

@@ -8,17 +8,19 @@ from importlib.metadata import version as installed_version
 from typing import Any
 
 import msgspec
-from litestar import Litestar, Router
+from litestar import Litestar, Request, Router
 from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
 from litestar.di import Provide
-from sqlalchemy.exc import SQLAlchemyError
 
 from nexus.entrypoints.credentials import Credentials
 from nexus.entrypoints.manifest import CONTROLLERS
+from nexus.features.events.streaming import EventStreams, StillThere
 from nexus.features.imports import jobs as import_jobs
 from nexus.features.tasks import jobs as task_jobs
-from nexus.platform.database import Database, understand_url
+from nexus.platform.actor import Actor, Permission
+from nexus.platform.database import DATABASE_FAILURES, Database, understand_url
+from nexus.platform.errors import NotFound
 from nexus.platform.http.answers import (
     learn_inputs,
     provide_actor,
@@ -28,7 +30,7 @@ from nexus.platform.http.answers import (
     provide_upload,
     refuse_unknown_parameters,
 )
-from nexus.platform.http.authentication import Authentication
+from nexus.platform.http.authentication import Authentication, CredentialRefused
 from nexus.platform.http.idempotency import StoredAnswer, forget_expired
 from nexus.platform.http.openapi import describe
 from nexus.platform.http.outermost import AsgiApp, outermost
@@ -48,10 +50,11 @@ VERSION = installed_version("nexus-backlog")
 
 
 class Nexus:
-    """The web application and its description; call it as ASGI."""
+    """The web application, its description and its streams; call it as ASGI."""
 
     def __init__(self, database: Database, settings: Settings) -> None:
-        self.litestar = create_litestar(database, settings)
+        self.streams = EventStreams(database)
+        self.litestar = create_litestar(database, settings, self.streams)
         self.openapi = describe(self.litestar, VERSION)
         self.litestar.state.openapi_document = msgspec.json.encode(self.openapi)
         self._asgi: AsgiApp = outermost(self.litestar)
@@ -60,14 +63,15 @@ class Nexus:
         await self._asgi(scope, receive, send)
 
 
-def create_litestar(database: Database, settings: Settings) -> Litestar:
+def create_litestar(database: Database, settings: Settings, streams: EventStreams) -> Litestar:
     credentials = Credentials(database)
     http = settings.http
+    shared = _shared_by_controllers(settings) | {
+        "streams": _value(streams),
+        "still_there": Provide(_still_there(credentials), sync_to_thread=False),
+    }
     app = Litestar(
-        [
-            Router(API, route_handlers=CONTROLLERS, dependencies=_shared_by_controllers(settings)),
-            PageController,
-        ],
+        [Router(API, route_handlers=CONTROLLERS, dependencies=shared), PageController],
         dependencies={
             "version": _value(VERSION),
             "check_ready": _value(_ready_check(database)),
@@ -139,6 +143,23 @@ def _document(state: State) -> bytes:
     return state.openapi_document
 
 
+def _still_there(credentials: Credentials) -> Callable[[Request[Any, Any, Any]], StillThere]:
+    """For streams: who a request's credential belongs to now, None where it may not read."""
+
+    def provide(request: Request[Any, Any, Any]) -> StillThere:
+        async def look() -> Actor | None:
+            try:
+                caller = await credentials.identify(request.scope["state"]["presented"])
+            except (CredentialRefused, NotFound):
+                return None
+            actor = caller.actor if caller else None
+            return actor if actor and actor.may(Permission("events:read")) else None
+
+        return look
+
+    return provide
+
+
 def _cors(origins: tuple[str, ...]) -> CORSConfig | None:
     if not origins:
         return None
@@ -162,7 +183,7 @@ def _ready_check(database: Database) -> Callable[[], Any]:
         try:
             async with asyncio.timeout(2):
                 problem = await schema_problem(database)
-        except (SQLAlchemyError, OSError, TimeoutError) as error:
+        except (*DATABASE_FAILURES, TimeoutError) as error:
             log.warning("database.unreachable", error=str(error))
             return {"database": "does not answer"}
         return {"database": problem or "ok"}
@@ -182,7 +203,7 @@ async def _tidy_up(database: Database, credentials: Credentials) -> None:
         await credentials.write_last_use()
         async with database.system() as tx:
             await forget_expired(tx)
-    except (SQLAlchemyError, OSError):
+    except DATABASE_FAILURES:
         log.warning("tidying_up.failed", exc_info=True)
 
 

@@ -5,15 +5,16 @@ import shutil
 import signal
 import socket
 import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from granian.constants import Interfaces
 from granian.server.embed import Server
-from sqlalchemy.exc import SQLAlchemyError
 
 from nexus.entrypoints.first_start import FirstStart, prepare
 from nexus.entrypoints.http import Nexus
-from nexus.platform.database import Database, understand_url
+from nexus.platform.database import DATABASE_FAILURES, Database, understand_url
 from nexus.platform.logging import configure, logger
 from nexus.platform.migrating import migrate, schema_problem
 from nexus.platform.profiles import Profile, Profiles, ProfilesUnreadable
@@ -47,7 +48,7 @@ def migrate_settings(settings: Settings, revision: str = "head") -> None:
     direct = settings.database.direct_url or settings.database.url
     try:
         migrate(understand_url(direct.get_secret_value()), revision)
-    except (SQLAlchemyError, OSError) as error:
+    except DATABASE_FAILURES as error:
         raise CannotServe(_unusable(error)) from error
 
 
@@ -60,7 +61,7 @@ async def _serve(settings: Settings, *, migrating: bool) -> None:
         await asyncio.to_thread(migrate_settings, settings)
     try:
         problem = await schema_problem(database)
-    except (SQLAlchemyError, OSError) as error:
+    except DATABASE_FAILURES as error:
         raise CannotServe(_unusable(error)) from error
     if problem:
         raise CannotServe(f"Nexus cannot run on this database: {problem}.")
@@ -68,8 +69,9 @@ async def _serve(settings: Settings, *, migrating: bool) -> None:
     if first:
         _welcome(first, settings)
 
+    nexus = Nexus(database, settings)
     server = Server(
-        Nexus(database, settings),
+        nexus,
         address=http.host,
         port=http.port,
         interface=Interfaces.ASGI,
@@ -77,11 +79,35 @@ async def _serve(settings: Settings, *, migrating: bool) -> None:
         log_enabled=False,
     )
     loop = asyncio.get_running_loop()
-    for stop in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(stop, server.stop)
+
+    def stop() -> None:
+        nexus.streams.stop()  # the server waits for open answers, and a stream would never end
+        server.stop()
+
+    for told in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(told, stop)
     log.info("server.started", url=_url(settings), database=database.dialect)
-    await server.serve()
+    async with _told_of_commits(database, settings):
+        await server.serve()
     log.info("server.stopped")
+
+
+@asynccontextmanager
+async def _told_of_commits(database: Database, settings: Settings) -> AsyncGenerator[None]:
+    """Wake-ups to and from the other server processes, where there can be any."""
+    if database.url.is_sqlite or (database.url.is_pooler and not settings.database.direct_url):
+        yield
+        return
+    from nexus.platform.listening import PostgresRelay  # noqa: PLC0415 - not for SQLite
+
+    direct = settings.database.direct_url or settings.database.url
+    relay = PostgresRelay(understand_url(direct.get_secret_value()), database.wakeups)
+    running = asyncio.create_task(relay.run_forever())
+    try:
+        yield
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
 
 
 def _unusable(error: Exception) -> str:

@@ -8,7 +8,6 @@ import msgspec
 import typer
 
 from nexus.platform.cli import EXIT_CODES, client, fail, long_text
-from nexus_client.connection import ServerNotReached
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 ROOT = "/api/v1"
@@ -53,8 +52,11 @@ def call_api(
         headers["Idempotency-Key"] = idempotency_key
     if if_match is not None:
         headers["If-Match"] = f'"{if_match}"'
-    answer = _sent(
-        _method(method), _address(path, query or []), headers, None if data is None else _json(data)
+    answer = client().send(
+        _method(method),
+        _address(path, query or []),
+        content=None if data is None else _json(data),
+        headers=headers,
     )
     _print(answer, is_indented=as_json)
     if answer.status_code >= 400:
@@ -67,7 +69,7 @@ def _method(method: str) -> str:
     return method.upper()
 
 
-def _address(path: str, pairs: list[str]) -> httpx.URL:
+def _address(path: str, pairs: list[str]) -> str:
     """Always a path of the profile's own server, whatever is in it: the key goes nowhere else."""
     if not path.startswith("/"):
         fail(f"A path begins with '/', as in '/tasks': {path!r} does not.", 2)
@@ -79,7 +81,7 @@ def _address(path: str, pairs: list[str]) -> httpx.URL:
         if not is_given:
             fail(f"'{pair}' asks for nothing: write --query {name}=VALUE.", 2)
         query.append((name, value))
-    return httpx.URL(whole, params=query) if query else httpx.URL(whole)
+    return str(httpx.URL(whole, params=query) if query else httpx.URL(whole))
 
 
 def _json(data: str) -> bytes:
@@ -89,19 +91,6 @@ def _json(data: str) -> bytes:
     except msgspec.DecodeError as error:
         fail(f"The body is no JSON: {error}.", 6)
     return body
-
-
-def _sent(
-    method: str, address: httpx.URL, headers: dict[str, str], body: bytes | None
-) -> httpx.Response:
-    api = client()
-    try:
-        # The one who wants the answer as it is; everybody else wants a type.
-        return api._http.request(method, address, headers=headers, content=body)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-    except httpx.TransportError as error:
-        raise ServerNotReached(
-            f"No answer from {api.url} ({error or type(error).__name__}). Is the server running?"
-        ) from error
 
 
 def _print(answer: httpx.Response, *, is_indented: bool) -> None:

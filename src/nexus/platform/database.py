@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import URL, CursorResult, Dialect, Executable, Result, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -19,6 +19,9 @@ from nexus.platform.actor import ActorId, WorkspaceId
 from nexus.platform.direct import DirectRead
 from nexus.platform.events import AdvisoryLock, EventLog, advisory_lock, write_events
 from nexus.platform.wakeups import Wakeups
+
+DATABASE_FAILURES = (SQLAlchemyError, OSError)
+"""What a database that is away or refuses raises; loops that must go on catch these alone."""
 
 _RETRYABLE_STATES = {"40001", "40P01"}  # serialization failure, deadlock
 _LIBPQ_ONLY = {"channel_binding", "gssencmode", "target_session_attrs", "connect_timeout"}

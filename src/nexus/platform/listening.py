@@ -6,6 +6,7 @@ the transactions it would cost every write.
 """
 
 import asyncio
+from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -21,6 +22,7 @@ CHANNEL = "nexus_wakeups"
 GATHERED_S = 0.005
 AGAIN_AFTER_S = 1.0
 LOOKS_AFTER_S = 5.0  # a connection that a firewall has dropped is noticed by using it
+_connect: Any = asyncpg.connect  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - it has no types
 _NOTIFY = "SELECT pg_notify($1, told) FROM unnest($2::text[]) told"
 
 
@@ -52,7 +54,7 @@ class PostgresRelay:
         dsn = self._url.asynchronous.set(drivername="postgresql")
         options = dict(self._url.connect_args)
         options.pop("prepared_statement_cache_size", None)  # SQLAlchemy's own
-        connection = await asyncpg.connect(dsn.render_as_string(hide_password=False), **options)
+        connection = await _connect(dsn.render_as_string(hide_password=False), **options)
         try:
             await connection.add_listener(CHANNEL, self._hear)
             self.is_connected = True
@@ -64,7 +66,7 @@ class PostgresRelay:
             self.is_connected = False
             await connection.close(timeout=1)
 
-    async def _send(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    async def _send(self, connection: Any) -> None:
         try:
             async with asyncio.timeout(LOOKS_AFTER_S):
                 await self._has_pending.wait()

@@ -66,7 +66,7 @@ def hidden_keys(tx: Looking) -> ColumnElement[Any]:
     return select(func.aggregate_strings(hidden.c.key, ",")).scalar_subquery()
 
 
-def private_projects(tx: Looking) -> Select[Any]:
+def private_projects(tx: Looking) -> Select[Any, Any, Any]:
     """Rows `id, key, actor_id`: each private project with each of its members (NULL for none)."""
     of_project = and_(
         _members.c.workspace_id == _projects.c.workspace_id,

@@ -7,13 +7,15 @@ from uuid import UUID
 
 from litestar import Controller, Request, Response, get
 from litestar.di import Provide
-from litestar.params import QueryParameter
+from litestar.params import HeaderParameter, QueryParameter
 
 from nexus.features.events.domain import EventFilter
 from nexus.features.events.dto import EventOut, EventPage
 from nexus.features.events.service import EventService
+from nexus.features.events.sse import as_text, place_of
+from nexus.features.events.streaming import EventStreams, StillThere
 from nexus.features.events.wiring import event_service
-from nexus.platform.actor import ActorId
+from nexus.platform.actor import Actor, ActorId
 from nexus.platform.http.answers import (
     CursorParameter,
     Limit,
@@ -22,6 +24,22 @@ from nexus.platform.http.answers import (
     paged,
 )
 from nexus.platform.http.guards import may
+from nexus.platform.http.streams import EventStream
+
+Names = Annotated[
+    list[str] | None,
+    QueryParameter(
+        required=False,
+        max_items=50,
+        description="Any of these names; `task.*` stands for all that begin so.",
+    ),
+]
+Subject = Annotated[
+    str | None, QueryParameter(required=False, max_length=100, description="As `<noun>:<id>`.")
+]
+About = Annotated[
+    str | None, QueryParameter(required=False, max_length=60, description="A task's key or id.")
+]
 
 
 class EventOrder(StrEnum):
@@ -46,22 +64,9 @@ class EventController(Controller):
         actor_id: Annotated[
             UUID | None, QueryParameter(name="actor", required=False, description="Who did it.")
         ] = None,
-        name: Annotated[
-            list[str] | None,
-            QueryParameter(
-                required=False,
-                max_items=50,
-                description="Any of these names; `task.*` stands for all that begin so.",
-            ),
-        ] = None,
-        subject: Annotated[
-            str | None,
-            QueryParameter(required=False, max_length=100, description="As `<noun>:<id>`."),
-        ] = None,
-        task: Annotated[
-            str | None,
-            QueryParameter(required=False, max_length=60, description="A task's key or id."),
-        ] = None,
+        name: Names = None,
+        subject: Subject = None,
+        task: About = None,
         since: Annotated[
             datetime | None, QueryParameter(required=False, description="From this moment on.")
         ] = None,
@@ -90,6 +95,63 @@ class EventController(Controller):
         page = await log.list_events(which, task, cursor, limit)
         items = [EventOut.of(event) for event in page.items]
         return paged(request, EventPage(items=items, next_cursor=page.next_cursor))
+
+    @get(
+        "/stream",
+        guards=[may("events:read")],
+        operation_id="watchEvents",
+        summary="Watch what happens in the workspace (server-sent events)",
+        media_type="text/event-stream",
+        opt={"streams": True},
+    )
+    async def watch(
+        self,
+        log: EventService,
+        actor: Actor,
+        streams: EventStreams,
+        still_there: StillThere,
+        actor_id: Annotated[
+            UUID | None, QueryParameter(name="actor", required=False, description="Who did it.")
+        ] = None,
+        name: Names = None,
+        subject: Subject = None,
+        task: About = None,
+        after: Annotated[
+            int | None,
+            QueryParameter(
+                required=False,
+                ge=0,
+                le=2**31 - 1,
+                description="Begin after this number, for those who cannot set Last-Event-ID.",
+            ),
+        ] = None,
+        wait: Annotated[
+            float | None,
+            QueryParameter(
+                required=False,
+                ge=0,
+                le=60,
+                description="End when nothing came for so many seconds, instead of staying.",
+            ),
+        ] = None,
+        last_event_id: Annotated[
+            str | None,
+            HeaderParameter(
+                name="Last-Event-ID",
+                required=False,
+                max_length=20,
+                description="The `id` of the last event you have; the stream begins after it.",
+            ),
+        ] = None,
+    ) -> EventStream:
+        which = EventFilter(
+            actor_id=ActorId(actor_id) if actor_id else None,
+            names=tuple(name or ()),
+            subject=subject,
+        )
+        which = await log.narrowed(which, task)
+        begin = after if last_event_id is None else place_of(last_event_id)
+        return EventStream(as_text(streams.read(actor, which, begin, still_there, wait)))
 
 
 class ActivityController(Controller):

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from nexus.features.events.domain import EventFilter, PastEvent
+from nexus.features.events.domain import EventFilter, HiddenProjects, PastEvent
 from nexus.features.events.repository import EventRepository
 from nexus.features.tasks.service import TaskService
 from nexus.platform.paging import Page
@@ -17,11 +17,22 @@ class EventService:
         self, which: EventFilter, task_ref: str | None, cursor: str | None, limit: int
     ) -> Page[PastEvent]:
         """The audit log: what happened in the workspace, oldest first unless asked otherwise."""
-        if task_ref:
-            which = replace(which, task_id=(await self._tasks.brief(task_ref)).id)
-        return await self._events.list_page(which, cursor, limit)
+        return await self._events.list_page(await self.narrowed(which, task_ref), cursor, limit)
+
+    async def narrowed(self, which: EventFilter, task_ref: str | None) -> EventFilter:
+        """The filter with the task that a key or id names, if the caller can see it."""
+        if task_ref is None:
+            return which
+        return replace(which, task_id=(await self._tasks.brief(task_ref)).id)
 
     async def list_activity(self, task_ref: str, cursor: str | None, limit: int) -> Page[PastEvent]:
         """What happened to a task, newest first."""
         which = EventFilter(is_newest_first=True)
         return await self.list_events(which, task_ref, cursor, limit)
+
+    async def last_seq(self) -> int:
+        """The number of the workspace's newest event; 0 without any."""
+        return await self._events.last_seq()
+
+    async def hidden_projects(self) -> HiddenProjects:
+        return await self._events.hidden_projects()

@@ -7,18 +7,14 @@ nor get one twice, and what it has not taken yet costs nobody anything.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any, assert_never
-from uuid import UUID
 
-from sqlalchemy.exc import SQLAlchemyError
-
-from nexus.features.events.domain import EventFilter, PastEvent, without_keys
-from nexus.features.events.repository import EventRepository, HiddenProjects
-from nexus.platform.actor import Actor, ActorId, WorkspaceId
-from nexus.platform.database import Database
+from nexus.features.events.domain import EventFilter, HiddenProjects, PastEvent, without_keys
+from nexus.features.events.wiring import event_service
+from nexus.platform.actor import Actor, WorkspaceId
+from nexus.platform.database import DATABASE_FAILURES, Database
 from nexus.platform.logging import logger
 from nexus.platform.wakeups import Wakeup
 
@@ -102,20 +98,25 @@ class EventStreams:
             tail.tell()
 
     async def read(
-        self, actor: Actor, which: EventFilter, after: int | None, still_there: StillThere
+        self,
+        actor: Actor,
+        which: EventFilter,
+        after: int | None,
+        still_there: StillThere,
+        wait_s: float | None = None,
     ) -> AsyncGenerator[Item]:
         """What happens after a number (None: from now on), until the reader leaves or must.
 
-        The first item is a heartbeat with the place where the stream begins.
+        The first item is a heartbeat with the place where the stream begins: not later than the
+        newest event, whatever was asked for, since numbers begin anew after a restore. `wait_s`
+        is for those who come back: the stream ends when nothing more comes for so long.
         """
         tail = await self._join(actor.workspace_id)
         try:
-            seq = tail.last if after is None else after
-            if seq > tail.last:
-                # A number from another life of this database, before a restore.
-                seq = tail.last
+            seq = tail.last if after is None else min(after, tail.last)
             yield Heartbeat(seq)
-            async for item in self._follow(tail, _Reader(actor, which, seq), still_there):
+            reader = _Reader(actor, which, seq, wait_s)
+            async for item in self._follow(tail, reader, still_there):
                 yield item
         finally:
             self._leave(tail)
@@ -140,9 +141,11 @@ class EventStreams:
             if reader.seq < tail.last:
                 continue
             try:
-                async with asyncio.timeout(HEARTBEAT_S):
+                async with asyncio.timeout(reader.pause):
                     await changed.wait()
             except TimeoutError:
+                if reader.wait_s is not None:
+                    return
                 heartbeats += 1
                 if heartbeats % ACCESS_EVERY == 0:
                     era -= 1
@@ -161,7 +164,7 @@ class EventStreams:
             return
         async with self._database.reading(tail.workspace_id, viewer=reader.actor.id) as tx:
             which = replace(reader.which, after=reader.seq, is_newest_first=False)
-            page = await EventRepository(tx).list_page(which, None, PAGE)
+            page = await event_service(tx).list_events(which, None, None, PAGE)
         for event in page.items:
             reader.seq = event.seq
             yield event
@@ -174,7 +177,7 @@ class EventStreams:
             tail = self._tails.get(workspace_id)
             if tail is None:
                 async with self._database.reading(workspace_id) as tx:
-                    events = EventRepository(tx)
+                    events = event_service(tx)
                     tail = _Tail(
                         workspace_id=workspace_id,
                         last=await events.last_seq(),
@@ -201,7 +204,7 @@ class EventStreams:
             tail.looking.clear()
             try:
                 is_more = await self._look(tail)
-            except (SQLAlchemyError, OSError):
+            except DATABASE_FAILURES:
                 log.warning("stream.look_failed", exc_info=True)
                 is_more = False
                 await asyncio.sleep(pause)
@@ -213,8 +216,8 @@ class EventStreams:
     async def _look(self, tail: _Tail) -> bool:
         """Take in a page of new events; whether there may be more."""
         async with self._database.reading(tail.workspace_id) as tx:
-            events = EventRepository(tx)
-            page = await events.list_page(EventFilter(after=tail.last), None, PAGE)
+            events = event_service(tx)
+            page = await events.list_events(EventFilter(after=tail.last), None, None, PAGE)
             if any(event.name.startswith("project.") for event in page.items):
                 tail.hidden = await events.hidden_projects()
         if page.items:
@@ -238,6 +241,12 @@ class _Reader:
     actor: Actor
     which: EventFilter
     seq: int
+    wait_s: float | None
+
+    @property
+    def pause(self) -> float:
+        """How long to wait for the next event before saying something."""
+        return HEARTBEAT_S if self.wait_s is None else self.wait_s
 
     def sees(self, event: PastEvent, hidden: HiddenProjects) -> PastEvent | None:
         """The event as this reader may see it; None where it may not, or asked for others."""

@@ -2,11 +2,9 @@
 
 import asyncio
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from nexus.features.tasks.wiring import recurrence_service
 from nexus.platform.clock import now
-from nexus.platform.database import Database
+from nexus.platform.database import DATABASE_FAILURES, Database
 from nexus.platform.errors import AppError
 from nexus.platform.logging import logger
 
@@ -34,6 +32,6 @@ async def go_on_for_ever(database: Database) -> None:
     while True:
         try:
             await go_on_with_series(database)
-        except (SQLAlchemyError, OSError):
+        except DATABASE_FAILURES:
             log.warning("series.database_failed", exc_info=True)
         await asyncio.sleep(LOOK_EVERY_S)

@@ -145,6 +145,8 @@ def _mend_answers(operation: dict[str, Any], handler: HTTPRouteHandler) -> None:
     answers = operation["responses"]
     if "204" in answers:
         answers["204"].pop("content", None)
+    if handler.opt.get("streams"):
+        answers["200"]["content"] = {"text/event-stream": {"schema": {"type": "string"}}}
     if handler.opt.get("answers_503"):
         answers["503"] = {
             "description": "Not ready; the checks say why.",
