@@ -1,6 +1,7 @@
 """The only ways to the database: transactions and readings of one workspace, or of the system."""
 
 import asyncio
+import sqlite3
 import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -16,7 +17,7 @@ from sqlalchemy.pool import NullPool
 
 from nexus.platform import sqlite
 from nexus.platform.actor import ActorId, WorkspaceId
-from nexus.platform.direct import DirectRead
+from nexus.platform.direct import DirectRead, DriverFailed
 from nexus.platform.events import AdvisoryLock, EventLog, advisory_lock, write_events
 from nexus.platform.wakeups import Wakeups
 
@@ -158,6 +159,10 @@ def violated_constraint(error: DBAPIError) -> str:
 
 
 Hook = Callable[["Transaction"], Awaitable[None]]
+Connect = Callable[[], Awaitable[AsyncConnection]]
+Read = Callable[
+    [Connect, Callable[[Dialect], DirectRead], Mapping[str, Any]], Awaitable[Result[Any]]
+]
 
 
 class Transaction:
@@ -170,16 +175,16 @@ class Transaction:
 
     def __init__(
         self,
-        connect: Callable[[], Awaitable[AsyncConnection]],
+        connect: Connect,
         *,
         dialect: str,
         workspace_id: WorkspaceId | None,
         viewer: ActorId | None,
         request_id: str | None,
-        is_reading: bool,
+        read: Read | None = None,
     ) -> None:
         self._connect = connect
-        self.is_reading = is_reading
+        self._read = read
         self._connection: AsyncConnection | None = None
         self._workspace_id = workspace_id
         self.dialect = dialect
@@ -204,12 +209,19 @@ class Transaction:
     ) -> CursorResult[Any]:
         return await (await self._opened()).execute(statement, parameters)
 
-    async def read(
-        self, direct: Callable[[Dialect], DirectRead], values: Mapping[str, Any]
+    async def run(
+        self,
+        statement: Executable,
+        direct: Callable[[Dialect], DirectRead],
+        values: Mapping[str, Any],
     ) -> Result[Any]:
-        """Run a prepared statement past SQLAlchemy. Raises DriverFailed."""
-        connection = await self._opened()
-        return await direct(connection.dialect)(connection, values)
+        """Run a prepared statement: in a reading past SQLAlchemy, where nothing is wrong."""
+        if self._read is None:
+            return await self.execute(statement, values)
+        try:
+            return await self._read(self._opened, direct, values)
+        except DriverFailed:
+            return await self.execute(statement, values)
 
     async def _opened(self) -> AsyncConnection:
         if self._connection is None:
@@ -262,6 +274,7 @@ class Database:
                 **options,
             )
             self._writer = create_async_engine(url.asynchronous, **options)
+        self._file: sqlite3.Connection | None = None
         self._writing = asyncio.Lock() if url.is_sqlite else None
 
     @property
@@ -290,7 +303,7 @@ class Database:
                         await stack.enter_async_context(self._writing)
                     return await stack.enter_async_context(self._writer.begin())
 
-                tx = self._born(begin, workspace_id, viewer, request_id, is_reading=False)
+                tx = self._born(begin, workspace_id, viewer, request_id)
                 refused = tx.events
                 yield tx
 
@@ -310,7 +323,7 @@ class Database:
             async def connect() -> AsyncConnection:
                 return await stack.enter_async_context(self._reader.connect())
 
-            yield self._born(connect, workspace_id, viewer, None, is_reading=True)
+            yield self._born(connect, workspace_id, viewer, None, self._read)
 
     def system(self) -> AbstractAsyncContextManager[Transaction]:
         """A transaction of no workspace: for identity, whose users live in many, and for jobs."""
@@ -319,18 +332,37 @@ class Database:
     def system_reading(self) -> AbstractAsyncContextManager[Transaction]:
         return self.reading(None)
 
+    async def _read(
+        self,
+        connect: Connect,
+        direct: Callable[[Dialect], DirectRead],
+        values: Mapping[str, Any],
+    ) -> Result[Any]:
+        """Raises DriverFailed."""
+        if not self.url.is_sqlite:
+            connection = await connect()
+            return await direct(connection.dialect).over(connection, values)
+        if self._file is None:
+            try:
+                self._file = sqlite.open_reader(self.url.asynchronous)
+            except sqlite3.Error as error:
+                raise DriverFailed from error
+        return direct(self._reader.dialect).inline(self._file, self._reader.sync_engine, values)
+
     async def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
         await self._reader.dispose()
         await self._writer.dispose()
 
     def _born(
         self,
-        connect: Callable[[], Awaitable[AsyncConnection]],
+        connect: Connect,
         workspace_id: WorkspaceId | None,
         viewer: ActorId | None,
         request_id: str | None,
-        *,
-        is_reading: bool,
+        read: Read | None = None,
     ) -> Transaction:
         return Transaction(
             connect,
@@ -338,7 +370,7 @@ class Database:
             workspace_id=workspace_id,
             viewer=viewer,
             request_id=request_id,
-            is_reading=is_reading,
+            read=read,
         )
 
     def _tell(self, committed: EventLog) -> None:

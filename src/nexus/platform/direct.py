@@ -4,15 +4,13 @@ SQLAlchemy's own way to a driver costs three times what SQLite needs to find a r
 writes the statement, knows the types of what comes back, and keeps the connections.
 """
 
+import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from sqlite3 import Error as SqliteError
 from typing import Any
 
 from sqlalchemy import Dialect, Executable, IteratorResult, Result
 from sqlalchemy.engine.result import SimpleResultMetaData
 from sqlalchemy.ext.asyncio import AsyncConnection
-
-from nexus.platform.sqlite import fetch_all
 
 Process = Callable[[Any], Any] | None
 
@@ -39,33 +37,39 @@ class DirectRead:
             [name for name, _ in columns],
             _processors=[type_._cached_result_processor(dialect, None) for _, type_ in columns],  # noqa: SLF001
         )
-        self._is_sqlite = dialect.name == "sqlite"
 
-    async def __call__(self, connection: AsyncConnection, given: Mapping[str, Any]) -> Result[Any]:
-        """Raises DriverFailed."""
-        values = self._fixed | given
-        arguments = tuple(
-            process(values[name]) if process else values[name] for name, process in self._order
-        )
-        plain = connection.sync_connection
-        if plain is None:
-            raise DriverFailed
-        for see in plain.engine.dispatch.before_cursor_execute:
-            see(plain, None, self._text, arguments, None, False)
-        driver: Any = plain.connection.driver_connection
-        return IteratorResult(self._columns, iter(await self._rows(driver, plain, arguments)))
-
-    async def _rows(self, driver: Any, plain: Any, arguments: tuple[Any, ...]) -> Sequence[Any]:
-        if self._is_sqlite:
-            try:
-                return fetch_all(driver, self._text, arguments)
-            except SqliteError as error:
-                raise DriverFailed from error
+    async def over(self, connection: AsyncConnection, given: Mapping[str, Any]) -> Result[Any]:
+        """Read over a pool's connection to PostgreSQL. Raises DriverFailed."""
+        plain: Any = connection.sync_connection
         asyncpg = plain.dialect.loaded_dbapi.asyncpg
+        arguments = self._arguments(given)
+        self._announce(plain.engine, arguments)
         try:
-            return [tuple(row) for row in await driver.fetch(self._text, *arguments)]
+            rows = await plain.connection.driver_connection.fetch(self._text, *arguments)
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             raise DriverFailed from error
+        return IteratorResult(self._columns, iter([tuple(row) for row in rows]))
+
+    def inline(
+        self, file: sqlite3.Connection, engine: Any, given: Mapping[str, Any]
+    ) -> Result[Any]:
+        """Read from a SQLite file, here and now. Raises DriverFailed."""
+        arguments = self._arguments(given)
+        self._announce(engine, arguments)
+        try:
+            rows = file.execute(self._text, arguments).fetchall()
+        except sqlite3.Error as error:
+            raise DriverFailed from error
+        return IteratorResult(self._columns, iter(rows))
+
+    def _arguments(self, given: Mapping[str, Any]) -> tuple[Any, ...]:
+        values = self._fixed | given
+        return tuple([process(values[n]) if process else values[n] for n, process in self._order])
+
+    def _announce(self, engine: Any, arguments: tuple[Any, ...]) -> None:
+        """Tell those who listen to the engine's statements (tests, traces, bench) of this one."""
+        for see in engine.dispatch.before_cursor_execute:
+            see(None, None, self._text, arguments, None, False)
 
 
 def _compiled(statement: Any, dialect: Dialect) -> Any:

@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from nexus.platform.database import Transaction
-from nexus.platform.direct import DirectRead, DriverFailed
+from nexus.platform.direct import DirectRead
 
 MAX_SHAPES = 1000
 """Statements kept of one kind; a list has one for every set of filters."""
@@ -99,12 +99,7 @@ class Prepared:
             values["workspace_id"] = tx.workspace_id
         if has_viewer:
             values["viewer"] = tx.viewer
-        if not tx.is_reading:
-            return await tx.execute(made.statement, values)
-        try:
-            return await tx.read(made.direct, values)
-        except DriverFailed:
-            return await tx.execute(made.statement, values)
+        return await tx.run(made.statement, made.direct, values)
 
 
 class _Made:

@@ -48,11 +48,6 @@ class _Connection(sqlite3.Connection):
         return super().cursor(_Cursor)
 
 
-def fetch_all(connection: sqlite3.Connection, sql: str, parameters: Sequence[Any]) -> list[Any]:
-    """Run a query on the driver's own connection, past SQLAlchemy."""
-    return sqlite3.Cursor(connection).execute(sql, parameters).fetchall()
-
-
 class InlineDialect(SQLiteDialect_pysqlite):
     driver = "inline"
     is_async = True
@@ -88,6 +83,17 @@ def create_reader(url: URL, **options: Any) -> AsyncEngine:
     engine = create_async_engine(url, isolation_level="AUTOCOMMIT", **options)
     _on_connect(engine, (*_EVERY_CONNECTION, "PRAGMA query_only=ON"))
     return engine
+
+
+def open_reader(url: URL) -> sqlite3.Connection:
+    """A plain connection that cannot write.
+
+    One does for all prepared reads: they run in line, so that no two of them are ever open.
+    """
+    connection = sqlite3.connect(url.database or "", isolation_level=None)
+    for statement in (*_EVERY_CONNECTION, "PRAGMA query_only=ON"):
+        connection.execute(statement)
+    return connection
 
 
 def create_writer(url: URL, **options: Any) -> AsyncEngine:
