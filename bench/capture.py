@@ -37,20 +37,22 @@ class Capture:
         look_up = await self._key_look_up()
         calls = self._plan.calls[operation]
         if operation not in WRITES:
-            return [_with(look_up, Script(steps=(await self._sent(call))[0])) for call in calls]
+            return [
+                _with(look_up, Script(steps=(await self._sent(call, look_up))[0])) for call in calls
+            ]
         # Changes come in pairs, because every other call undoes what the one before has done.
         span = 1 if operation == "create" else 2
         scripts: list[Script] = []
         for some in (calls[at : at + span] for at in range(0, len(calls), span)):
             # The first of three rounds is not kept: a task is begun only once.
-            _, first, then = [[await self._sent(call) for call in some] for _ in range(3)]
+            _, first, then = [[await self._sent(call, look_up) for call in some] for _ in range(3)]
             for one, other in zip(first, then, strict=True):
                 script = _with(look_up, script_of_twins(*one, *other))
                 scripts.append(await with_number(script, self._driver))
         return scripts
 
-    async def _sent(self, call: Call) -> tuple[list[Step], Any]:
-        """The statements of a call, and its answer."""
+    async def _sent(self, call: Call, look_up: Step) -> tuple[list[Step], Any]:
+        """The statements of a call but for the key look-up, and its answer."""
         headers = {"Content-Type": "application/json"} if call.body else {}
         with self._recording():
             answer = await self._http.request(
@@ -58,7 +60,7 @@ class Capture:
             )
         if answer.status_code != call.expected:
             raise CannotReplay(f"{call.method} {call.path}: {answer.status_code} {answer.text}")
-        return self._steps, answer.json()
+        return [step for step in self._steps if step.sql != look_up.sql], answer.json()
 
     async def _key_look_up(self) -> Step:
         prefix, _ = split_key(self._plan.key) or ("", "")
@@ -95,7 +97,5 @@ class Capture:
 
 
 def _with(look_up: Step, script: Script) -> Script:
-    """The script with the key look-up, should the product have answered it from memory."""
-    if any(step.sql == look_up.sql for step in script.steps):
-        return script
+    """The script after the key look-up, which the product may have answered from memory."""
     return replace(script, steps=[look_up, *script.steps])
