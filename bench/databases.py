@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 
-from nexus.platform.database import understand_url
+from nexus.platform.database_url import understand_url
 from nexus.platform.migrating import migrate
 from tools.postgres import URL
 

@@ -11,7 +11,8 @@ from bench.load import Job, Measurement, Target
 from bench.plan import WRITES, plan
 from bench.processes import bench_server, plain_server, put_under_load
 from bench.seeding import Advance, Seeded, seed
-from nexus.platform.database import Database, understand_url
+from nexus.platform.database import Database
+from nexus.platform.database_url import understand_url
 
 TIMES_LARGER = 10
 _MEMORY_SECONDS = 1.0

@@ -25,7 +25,7 @@ from bench.capture import Capture
 from bench.replay import Driver, open_driver
 from bench.scripts import Script
 from nexus.entrypoints.http import Nexus
-from nexus.entrypoints.serve import open_database
+from nexus.entrypoints.processes import open_database
 from nexus.platform.logging import configure
 from nexus.platform.settings import DatabaseSettings, HttpSettings, Settings
 

@@ -11,7 +11,9 @@ import pytest
 from sqlalchemy import event
 
 from nexus.entrypoints.http import Nexus
-from nexus.platform.database import Database, understand_url
+from nexus.platform.database import Database
+from nexus.platform.database_url import understand_url
+from nexus.platform.jobs.store import JobStore
 from nexus.platform.logging import configure
 from nexus.platform.migrating import migrate
 from nexus.platform.settings import HttpSettings, Settings
@@ -97,7 +99,8 @@ def database_url(
 
 @pytest.fixture(scope="session")
 async def database(database_url: str) -> AsyncIterator[Database]:
-    database = Database(understand_url(database_url))
+    url = understand_url(database_url)
+    database = Database(url, jobs=JobStore(url))
     yield database
     await database.close()
 

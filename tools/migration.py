@@ -8,7 +8,7 @@ from pathlib import Path
 
 from alembic import command
 
-from nexus.platform.database import understand_url
+from nexus.platform.database_url import understand_url
 from nexus.platform.migrating import MIGRATIONS, alembic_config, migrate, migrating_connection
 
 

@@ -20,7 +20,8 @@ from hypothesis.stateful import (
 )
 
 from nexus.entrypoints.http import Nexus
-from nexus.platform.database import Database, understand_url
+from nexus.platform.database import Database
+from nexus.platform.database_url import understand_url
 from nexus.platform.settings import Settings
 from tests.cast import Person, enter
 

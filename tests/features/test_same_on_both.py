@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from nexus.entrypoints.http import Nexus
-from nexus.platform.database import Database, understand_url
+from nexus.platform.database import Database
+from nexus.platform.database_url import understand_url
 from nexus.platform.migrating import migrate
 from nexus.platform.settings import Settings
 from nexus.platform.tokens import tokenise

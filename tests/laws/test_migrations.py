@@ -18,7 +18,8 @@ from sqlalchemy.exc import DatabaseError
 from nexus.entrypoints.first_start import prepare
 from nexus.entrypoints.http import Nexus
 from nexus.platform.columns import Base
-from nexus.platform.database import Database, DatabaseUrl, understand_url
+from nexus.platform.database import Database
+from nexus.platform.database_url import DatabaseUrl, understand_url
 from nexus.platform.migrating import (
     PROGRAM_GENERATION,
     alembic_config,

@@ -14,7 +14,8 @@ from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, StatementError
 
 from nexus.features.tasks.events import LabelRemoved
-from nexus.platform.database import Database, DatabaseUrlNotUnderstood, Transaction, understand_url
+from nexus.platform.database import Database, Transaction
+from nexus.platform.database_url import DatabaseUrlNotUnderstood, understand_url
 from nexus.platform.migrating import migrate
 from nexus.platform.rows import EventRow, IdempotencyKeyRow, WorkspaceRow
 from tests.cast import Cast, Person

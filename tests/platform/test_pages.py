@@ -8,7 +8,8 @@ import pytest
 from typing_extensions import override
 
 from nexus.entrypoints.http import Nexus
-from nexus.platform.database import Database, understand_url
+from nexus.platform.database import Database
+from nexus.platform.database_url import understand_url
 from nexus.platform.settings import Settings
 from tests.cast import Person
 

@@ -32,7 +32,19 @@ class InOrder(TyperGroup):
     ORDER = (
         *("task", "next", "view", "project", "field", "label", "repository"),
         *("import", "imports", "events", "watch", "user", "invitation", "workspace"),
-        *("key", "me", "session", "profile", "login", "logout", "api", "serve", "migrate"),
+        *(
+            "key",
+            "me",
+            "session",
+            "profile",
+            "login",
+            "logout",
+            "api",
+            "serve",
+            "worker",
+            "jobs",
+            "migrate",
+        ),
     )
 
     @override
@@ -100,6 +112,9 @@ def serve(
     migrating: Annotated[
         bool, typer.Option("--migrate/--no-migrate", help="Bring the database up to date first.")
     ] = False,
+    with_worker: Annotated[
+        bool, typer.Option("--worker/--no-worker", help="Carry out jobs in this process as well.")
+    ] = True,
 ) -> None:
     """Serve the API. Settings come from the environment, .env and these flags.
 
@@ -112,8 +127,32 @@ def serve(
 
     settings = _settings(host, port, database)
     try:
-        server.serve(settings, migrating=migrating)
+        server.serve(settings, migrating=migrating, with_worker=with_worker)
     except server.CannotServe as error:
+        fail(str(error), 1)
+
+
+@app.command()
+def worker(
+    database: Annotated[
+        str | None, typer.Option(help="sqlite:///path or postgresql://user:password@host/name")
+    ] = None,
+) -> None:
+    """Carry out jobs in a process of their own, beside servers with --no-worker.
+
+    On PostgreSQL start as many as you like; on SQLite one.
+
+    \b
+    Examples:
+      nexus serve --no-worker & nexus worker
+      nexus worker --database postgresql://nexus@db/nexus
+    """
+    from nexus.entrypoints import worker as process  # noqa: PLC0415
+    from nexus.entrypoints.processes import CannotServe  # noqa: PLC0415
+
+    try:
+        process.work(_settings(None, None, database))
+    except CannotServe as error:
         fail(str(error), 1)
 
 
@@ -133,7 +172,7 @@ def migrate(
       nexus migrate
       nexus migrate --database postgresql://nexus@db/nexus
     """
-    from nexus.entrypoints.serve import CannotServe, migrate_settings  # noqa: PLC0415
+    from nexus.entrypoints.processes import CannotServe, migrate_settings  # noqa: PLC0415
 
     settings = _settings(None, None, database)
     try:
@@ -146,7 +185,7 @@ def migrate(
 def _settings(host: str | None, port: int | None, database: str | None) -> Any:
     from pydantic import ValidationError  # noqa: PLC0415
 
-    from nexus.platform.database import DatabaseUrlNotUnderstood, understand_url  # noqa: PLC0415
+    from nexus.platform.database_url import DatabaseUrlNotUnderstood, understand_url  # noqa: PLC0415
     from nexus.platform.settings import Settings  # noqa: PLC0415
 
     flags: dict[str, Any] = {}

@@ -16,10 +16,9 @@ from litestar.di import Provide
 from nexus.entrypoints.credentials import Credentials
 from nexus.entrypoints.manifest import CONTROLLERS
 from nexus.features.events.streaming import EventStreams, StillThere
-from nexus.features.imports import jobs as import_jobs
-from nexus.features.tasks import jobs as task_jobs
 from nexus.platform.actor import Actor, Permission
-from nexus.platform.database import DATABASE_FAILURES, Database, understand_url
+from nexus.platform.database import DATABASE_FAILURES, Database
+from nexus.platform.database_url import understand_url
 from nexus.platform.errors import NotFound
 from nexus.platform.http.answers import (
     learn_inputs,
@@ -31,7 +30,7 @@ from nexus.platform.http.answers import (
     refuse_unknown_parameters,
 )
 from nexus.platform.http.authentication import Authentication, CredentialRefused
-from nexus.platform.http.idempotency import StoredAnswer, forget_expired
+from nexus.platform.http.idempotency import StoredAnswer
 from nexus.platform.http.openapi import describe
 from nexus.platform.http.outermost import AsgiApp, outermost
 from nexus.platform.http.pages import PageController
@@ -45,7 +44,7 @@ from nexus.platform.throttle import Throttle
 log = logger(__name__)
 
 API = "/api/v1"
-TIDY_UP_EVERY_S = 10
+LAST_USE_EVERY_S = 10
 VERSION = installed_version("nexus-backlog")
 
 
@@ -89,7 +88,7 @@ def create_litestar(database: Database, settings: Settings, streams: EventStream
         exception_handlers={**EXCEPTION_HANDLERS, StoredAnswer: on_stored_answer},
         cors_config=_cors(http.cors_origins),
         openapi_config=None,
-        lifespan=[lambda _: _running(database, credentials)],
+        lifespan=[lambda _: _running(credentials)],
         logging_config=None,
     )
     learn_inputs(app)
@@ -117,19 +116,13 @@ def _shared_by_controllers(settings: Settings) -> dict[str, Provide]:
 
 
 @asynccontextmanager
-async def _running(database: Database, credentials: Credentials) -> AsyncGenerator[None]:
-    """What goes on beside the requests, while the server runs."""
-    behind = [
-        asyncio.create_task(_tidy_up_forever(database, credentials)),
-        asyncio.create_task(import_jobs.run_forever(database)),
-        asyncio.create_task(task_jobs.go_on_for_ever(database)),
-    ]
+async def _running(credentials: Credentials) -> AsyncGenerator[None]:
+    """What goes on beside the requests while the server runs: see the jobs for all the rest."""
+    writing = asyncio.create_task(_write_last_use_forever(credentials))
     yield
-    for task in behind:
-        task.cancel()
-    await asyncio.gather(*behind, return_exceptions=True)
-    await _tidy_up(database, credentials)
-    await database.close()
+    writing.cancel()
+    await asyncio.gather(writing, return_exceptions=True)
+    await _write_last_use(credentials)
 
 
 def _value(value: Any) -> Provide:
@@ -191,20 +184,17 @@ def _ready_check(database: Database) -> Callable[[], Any]:
     return check
 
 
-async def _tidy_up_forever(database: Database, credentials: Credentials) -> None:
+async def _write_last_use_forever(credentials: Credentials) -> None:
     while True:
-        await asyncio.sleep(TIDY_UP_EVERY_S)
-        await _tidy_up(database, credentials)
+        await asyncio.sleep(LAST_USE_EVERY_S)
+        await _write_last_use(credentials)
 
 
-async def _tidy_up(database: Database, credentials: Credentials) -> None:
-    """Write when credentials were used, and forget answers whose day is over."""
+async def _write_last_use(credentials: Credentials) -> None:
     try:
         await credentials.write_last_use()
-        async with database.system() as tx:
-            await forget_expired(tx)
     except DATABASE_FAILURES:
-        log.warning("tidying_up.failed", exc_info=True)
+        log.warning("last_use.not_written", exc_info=True)
 
 
 def create_app_for_description() -> Nexus:

@@ -3,7 +3,9 @@
 from nexus.features.comments.controller import CommentController
 from nexus.features.events.controller import ActivityController, EventController
 from nexus.features.fields.controller import FieldController
+from nexus.features.identity import jobs as identity_jobs
 from nexus.features.identity.controller import MeController, SessionController
+from nexus.features.imports import jobs as import_jobs
 from nexus.features.imports.controller import ImportController
 from nexus.features.keys.controller import KeyController
 from nexus.features.projects.controller import (
@@ -12,6 +14,7 @@ from nexus.features.projects.controller import (
     ProjectRepositoryController,
 )
 from nexus.features.repositories.controller import RepositoryController
+from nexus.features.tasks import jobs as task_jobs
 from nexus.features.tasks.controller import ProjectGraphController, TaskController
 from nexus.features.tasks.parts_controller import (
     DependencyController,
@@ -19,12 +22,14 @@ from nexus.features.tasks.parts_controller import (
     LinkController,
 )
 from nexus.features.views.controller import ViewController
+from nexus.features.workspaces import jobs as workspace_jobs
 from nexus.features.workspaces.controller import (
     InvitationController,
     MembershipController,
     UserController,
     WorkspaceController,
 )
+from nexus.platform.jobs import upkeep
 
 CONTROLLERS = [
     TaskController,
@@ -49,4 +54,12 @@ CONTROLLERS = [
     EventController,
     SessionController,
     MeController,
+]
+
+JOBS = [
+    *import_jobs.JOBS,
+    *task_jobs.JOBS,
+    *identity_jobs.JOBS,
+    *workspace_jobs.JOBS,
+    *upkeep.JOBS,
 ]

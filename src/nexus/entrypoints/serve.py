@@ -2,11 +2,9 @@
 
 import asyncio
 import shutil
-import signal
 import socket
 import sys
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from granian.constants import Interfaces
@@ -14,106 +12,53 @@ from granian.server.embed import Server
 
 from nexus.entrypoints.first_start import FirstStart, prepare
 from nexus.entrypoints.http import Nexus
-from nexus.platform.database import DATABASE_FAILURES, Database, understand_url
+from nexus.entrypoints.processes import CannotServe, on_signal, opened, told_of_commits, working
+from nexus.platform.database import Database
 from nexus.platform.logging import configure, logger
-from nexus.platform.migrating import migrate, schema_problem
 from nexus.platform.profiles import Profile, Profiles, ProfilesUnreadable
 from nexus.platform.settings import Settings
 
 log = logger(__name__)
 
 
-class CannotServe(Exception):
-    """The server cannot start; the message says why and what to do."""
-
-
-def serve(settings: Settings, *, migrating: bool) -> None:
+def serve(settings: Settings, *, migrating: bool, with_worker: bool) -> None:
     """Serve until SIGINT or SIGTERM. Raises CannotServe before a request is taken."""
     configure(settings.log.level, settings.log.form)
-    asyncio.run(_serve(settings, migrating=migrating))
+    asyncio.run(_serve(settings, migrating=migrating, with_worker=with_worker))
 
 
-def open_database(settings: Settings) -> Database:
-    url = understand_url(
-        settings.database.url.get_secret_value(), is_pooler=settings.database.pooler
-    )
-    return Database(url, pool_size=settings.database.pool_size)
-
-
-def migrate_settings(settings: Settings, revision: str = "head") -> None:
-    """Migrate over the direct URL where there is one: migrations need no pooler.
-
-    Raises CannotServe where the database is not to be reached or used.
-    """
-    direct = settings.database.direct_url or settings.database.url
-    try:
-        migrate(understand_url(direct.get_secret_value()), revision)
-    except DATABASE_FAILURES as error:
-        raise CannotServe(_unusable(error)) from error
-
-
-async def _serve(settings: Settings, *, migrating: bool) -> None:
+async def _serve(settings: Settings, *, migrating: bool, with_worker: bool) -> None:
     http = settings.http
     _check_port(http.host, http.port)
-    database = open_database(settings)
-    is_new_file = database.url.is_sqlite and not database.url.file.exists()
-    if migrating or is_new_file:
-        await asyncio.to_thread(migrate_settings, settings)
-    try:
-        problem = await schema_problem(database)
-    except DATABASE_FAILURES as error:
-        raise CannotServe(_unusable(error)) from error
-    if problem:
-        raise CannotServe(f"Nexus cannot run on this database: {problem}.")
-    first = await prepare(database)
-    if first:
-        _welcome(first, settings)
+    async with opened(settings, migrating=migrating) as database:
+        first = await prepare(database)
+        if first:
+            _welcome(first, settings)
+        async with told_of_commits(database, settings), AsyncExitStack() as stack:
+            if with_worker:
+                await stack.enter_async_context(working(database, settings))
+            await _answer(Nexus(database, settings), database, settings)
 
-    nexus = Nexus(database, settings)
+
+async def _answer(nexus: Nexus, database: Database, settings: Settings) -> None:
+    """Take requests until a signal comes and those that are being answered have ended."""
     server = Server(
         nexus,
-        address=http.host,
-        port=http.port,
+        address=settings.http.host,
+        port=settings.http.port,
         interface=Interfaces.ASGI,
         websockets=False,
         log_enabled=False,
     )
-    loop = asyncio.get_running_loop()
 
     def stop() -> None:
         nexus.streams.stop()  # the server waits for open answers, and a stream would never end
         server.stop()
 
-    for told in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(told, stop)
+    on_signal(stop)
     log.info("server.started", url=_url(settings), database=database.dialect)
-    async with _told_of_commits(database, settings):
-        await server.serve()
+    await server.serve()
     log.info("server.stopped")
-
-
-@asynccontextmanager
-async def _told_of_commits(database: Database, settings: Settings) -> AsyncGenerator[None]:
-    """Wake-ups to and from the other server processes, where there can be any."""
-    if database.url.is_sqlite or (database.url.is_pooler and not settings.database.direct_url):
-        yield
-        return
-    from nexus.platform.listening import PostgresRelay  # noqa: PLC0415 - not for SQLite
-
-    direct = settings.database.direct_url or settings.database.url
-    relay = PostgresRelay(understand_url(direct.get_secret_value()), database.wakeups)
-    running = asyncio.create_task(relay.run_forever())
-    try:
-        yield
-    finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-
-
-def _unusable(error: Exception) -> str:
-    """In the driver's own words, which name the host or file and never the password."""
-    cause = getattr(error, "orig", None) or error
-    return f"The database cannot be reached or used: {str(cause).strip()}"
 
 
 def _check_port(host: str, port: int) -> None:

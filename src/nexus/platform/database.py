@@ -2,21 +2,20 @@
 
 import asyncio
 import sqlite3
-import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
-from sqlalchemy import URL, CursorResult, Dialect, Executable, Result, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy import CursorResult, Dialect, Executable, Result
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from nexus.platform import sqlite
 from nexus.platform.actor import ActorId, WorkspaceId
+from nexus.platform.database_url import DatabaseUrl
 from nexus.platform.direct import DirectRead, DriverFailed
 from nexus.platform.events import AdvisoryLock, EventLog, advisory_lock, write_events
 from nexus.platform.wakeups import Wakeups
@@ -25,123 +24,6 @@ DATABASE_FAILURES = (SQLAlchemyError, OSError)
 """What a database that is away or refuses raises; loops that must go on catch these alone."""
 
 _RETRYABLE_STATES = {"40001", "40P01"}  # serialization failure, deadlock
-_LIBPQ_ONLY = {"channel_binding", "gssencmode", "target_session_attrs", "connect_timeout"}
-_POOLER_MARKS = {"pgbouncer"}
-
-
-class DatabaseUrlNotUnderstood(ValueError):
-    """The setting names no database that Nexus can use; the message says what it takes."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class DatabaseUrl:
-    """One database, in the forms that its drivers take.
-
-    `asynchronous` and `connect_args` are for the server, `synchronous` for migrations.
-    """
-
-    asynchronous: URL
-    synchronous: URL
-    connect_args: Mapping[str, Any]
-    is_pooler: bool
-
-    @property
-    def is_sqlite(self) -> bool:
-        return self.asynchronous.get_backend_name() == "sqlite"
-
-    @property
-    def file(self) -> Path:
-        return Path(self.asynchronous.database or "")
-
-
-def understand_url(given: str, *, is_pooler: bool = False) -> DatabaseUrl:
-    """Turn what people and hosting platforms write into what each driver takes.
-
-    Raises DatabaseUrlNotUnderstood. Never puts the password into its message.
-    """
-    try:
-        url = make_url(given.replace("postgres://", "postgresql://", 1))
-    except (ArgumentError, ValueError) as error:
-        raise DatabaseUrlNotUnderstood(
-            "The database URL cannot be read. Write sqlite:///path/to/nexus.db or "
-            "postgresql://user:password@host:5432/name (with % escapes in the password)."
-        ) from error
-    match url.get_backend_name():
-        case "sqlite" if url.database not in {None, "", ":memory:"}:
-            return DatabaseUrl(
-                asynchronous=url.set(drivername="sqlite+inline"),
-                synchronous=url.set(drivername="sqlite"),
-                connect_args={},
-                is_pooler=False,
-            )
-        case "sqlite":
-            raise DatabaseUrlNotUnderstood(
-                "A SQLite database needs a file: sqlite:///path/to/nexus.db."
-            )
-        case "postgresql":
-            return _understand_postgresql(url, is_pooler=is_pooler)
-        case other:
-            raise DatabaseUrlNotUnderstood(
-                f"Nexus runs on SQLite and PostgreSQL, not on {other!r}."
-            )
-
-
-def _understand_postgresql(url: URL, *, is_pooler: bool) -> DatabaseUrl:
-    is_pooler = is_pooler or any(mark in url.query for mark in _POOLER_MARKS)
-    url = url.difference_update_query(_POOLER_MARKS)
-    connect_args: dict[str, Any] = {}
-    if mode := _single(url, "sslmode"):
-        connect_args["ssl"] = _ssl(mode, _single(url, "sslrootcert"))
-    settings = {"application_name": _single(url, "application_name") or "nexus", "jit": "off"}
-    if options := _single(url, "options"):
-        settings |= _options(options)
-    if is_pooler:
-        # Prepared statements belong to a server connection, and a pooler changes that one.
-        connect_args |= {"statement_cache_size": 0, "prepared_statement_cache_size": 0}
-        settings.pop("jit")  # poolers refuse start-up parameters that they do not track
-    connect_args["server_settings"] = settings
-    understood = {
-        "sslmode",
-        "sslrootcert",
-        "application_name",
-        "options",
-        "host",
-        "port",
-    } | _LIBPQ_ONLY
-    # `?host=/folder` names a Unix socket, as some hosts write it.
-    where = {name: url.query[name] for name in ("host", "port") if name in url.query}
-    unknown = sorted(set(url.query) - understood)
-    if unknown:
-        raise DatabaseUrlNotUnderstood(
-            f"The database URL has parameters that Nexus does not know: {', '.join(unknown)}. "
-            f"It knows {', '.join(sorted(understood | _POOLER_MARKS))}."
-        )
-    return DatabaseUrl(
-        asynchronous=url.set(drivername="postgresql+asyncpg", query=where),
-        synchronous=url.set(drivername="postgresql+psycopg"),
-        connect_args=connect_args,
-        is_pooler=is_pooler,
-    )
-
-
-def _single(url: URL, name: str) -> str | None:
-    value = url.query.get(name)
-    return value if isinstance(value, str) or value is None else value[-1]
-
-
-def _ssl(mode: str, root_certificate: str | None) -> str | ssl.SSLContext:
-    if root_certificate and mode in {"verify-ca", "verify-full"}:
-        context = ssl.create_default_context(cafile=root_certificate)
-        context.check_hostname = mode == "verify-full"
-        return context
-    return mode
-
-
-def _options(text: str) -> dict[str, str]:
-    """The settings in libpq's `options`, such as `-c search_path=nexus`."""
-    words = text.replace("-c ", "-c").split()
-    pairs = (word.removeprefix("-c").removeprefix("--").partition("=") for word in words)
-    return {name: value for name, _, value in pairs}
 
 
 def is_retryable(error: BaseException) -> bool:
@@ -156,6 +38,24 @@ def violated_constraint(error: DBAPIError) -> str:
     """The name of the violated constraint, or on SQLite the columns it names (`tasks.key`)."""
     cause = getattr(error.orig, "__cause__", None)
     return getattr(cause, "constraint_name", None) or str(error.orig).rpartition(": ")[2]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Enqueued:
+    """A job that runs once the transaction is committed. The same id is the same job."""
+
+    id: str
+    name: str
+    arguments: tuple[str, ...]
+    delay_s: float
+
+
+class JobWriter(Protocol):
+    """The job engine's way into a transaction: see platform/jobs."""
+
+    async def write(self, connection: AsyncConnection, jobs: Sequence[Enqueued]) -> None: ...
+
+    def close(self) -> None: ...
 
 
 Hook = Callable[["Transaction"], Awaitable[None]]
@@ -191,6 +91,7 @@ class Transaction:
         self.viewer = viewer
         self.events = EventLog(request_id)
         self.on_open: list[Hook] = []
+        self._jobs: list[Enqueued] = []
 
     @property
     def workspace_id(self) -> WorkspaceId:
@@ -241,6 +142,18 @@ class Transaction:
         if self.dialect == "postgresql":
             await self.execute(*advisory_lock(AdvisoryLock.GRAPH, self.workspace_id))
 
+    def enqueue(self, name: str, *arguments: str, key: str, delay_s: float = 0) -> None:
+        """Have a job of this workspace run after the commit. The same key is the same job."""
+        of = f"ws/{self.workspace_id}/{name}:{key}"
+        self._jobs.append(Enqueued(id=of, name=name, arguments=arguments, delay_s=delay_s))
+
+    async def write_jobs(self, writer: JobWriter | None) -> None:
+        if not self._jobs:
+            return
+        if writer is None:
+            raise RuntimeError("This process has no job store to enqueue to.")
+        await writer.write(await self._opened(), self._jobs)
+
     async def write_events(self) -> None:
         if self.events.recorded:
             locking = self.dialect == "postgresql"
@@ -250,9 +163,12 @@ class Transaction:
 class Database:
     """Two engines on one database: readers without transactions, and writers."""
 
-    def __init__(self, url: DatabaseUrl, *, pool_size: int = 10) -> None:
+    def __init__(
+        self, url: DatabaseUrl, *, pool_size: int = 10, jobs: JobWriter | None = None
+    ) -> None:
         self.url = url
         self.wakeups = Wakeups()
+        self._jobs = jobs
         options: dict[str, Any] = {
             "json_serializer": lambda value: msgspec.json.encode(value).decode(),  # pyright: ignore[reportUnknownLambdaType]
             "json_deserializer": msgspec.json.decode,
@@ -307,6 +223,7 @@ class Database:
                 refused = tx.events
                 yield tx
 
+                await tx.write_jobs(self._jobs)
                 await tx.write_events()
             self._tell(tx.events)
         finally:
@@ -355,6 +272,8 @@ class Database:
             self._file = None
         await self._reader.dispose()
         await self._writer.dispose()
+        if self._jobs is not None:
+            self._jobs.close()
 
     def _born(
         self,

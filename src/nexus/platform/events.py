@@ -85,6 +85,10 @@ class EventLog:
         """Record what `by` did; it becomes true with the commit."""
         self.recorded.append(self._recorded(event, by.workspace_id, by.id))
 
+    def record_by_system(self, event: Event, *, workspace_id: WorkspaceId) -> None:
+        """Record what happened by itself: a day came, a limit was reached."""
+        self.recorded.append(self._recorded(event, workspace_id, None))
+
     def record_refusal(
         self, event: Event, *, workspace_id: WorkspaceId, actor_id: ActorId | None
     ) -> None:

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 import asyncpg
 
 from nexus.platform.actor import WorkspaceId
-from nexus.platform.database import DatabaseUrl
+from nexus.platform.database_url import DatabaseUrl
 from nexus.platform.logging import logger
 from nexus.platform.wakeups import Wakeup, Wakeups
 

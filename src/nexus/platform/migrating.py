@@ -12,7 +12,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.exc import DatabaseError
 
-from nexus.platform.database import Database, DatabaseUrl
+from nexus.platform.database import Database
+from nexus.platform.database_url import DatabaseUrl
+from nexus.platform.jobs.store import migrate_jobs
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 
@@ -22,10 +24,13 @@ def migrate(url: DatabaseUrl, revision: str = "head") -> None:
     with migrating_connection(url) as connection:
         config = alembic_config(connection)
         head = ScriptDirectory.from_config(config).get_current_head()
-        if revision in {"head", head}:
+        is_forwards = revision in {"head", head}
+        if is_forwards:
             command.upgrade(config, revision)
         else:
             command.downgrade(config, revision)
+    if is_forwards:
+        migrate_jobs(url)
 
 
 def alembic_config(connection: Connection | None = None) -> Config:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from nexus.platform.columns import Base, ExactText, Json, TenantRow, within_workspace
@@ -94,3 +94,12 @@ class SchemaRequirementRow(Base):
     __tablename__ = "schema_requirements"
 
     min_program: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+
+
+class JobWorkerRow(Base):
+    """A worker process on PostgreSQL, and when it last said that it lives, in milliseconds."""
+
+    __tablename__ = "job_workers"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    seen_ms: Mapped[int] = mapped_column(BigInteger)

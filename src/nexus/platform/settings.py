@@ -87,6 +87,14 @@ class IdentitySettings(_Group):
     )
 
 
+class JobSettings(_Group):
+    drain_s: Annotated[float, Field(ge=0, le=600)] = Field(
+        default=3,
+        description="Seconds that running jobs have to end when their process is told to; what "
+        "does not make it goes on at the next start, or on another worker.",
+    )
+
+
 class LogSettings(_Group):
     level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Lines below this level are dropped."
@@ -124,6 +132,7 @@ class Settings(BaseSettings):
     database: DatabaseSettings = DatabaseSettings()
     http: HttpSettings = HttpSettings()
     identity: IdentitySettings = IdentitySettings()
+    jobs: JobSettings = JobSettings()
     log: LogSettings = LogSettings()
     profile_path: Path | None = Field(
         default=None,

@@ -18,7 +18,7 @@ class EventActor:
 
 @dataclass(frozen=True, kw_only=True)
 class PastEvent:
-    """`actor` is None where nobody could be made out, as with a refused sign-in."""
+    """`actor` is None where Nexus did it by itself, or where nobody could be made out."""
 
     seq: int
     id: UUID

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, bindparam, insert, select, update
+from sqlalchemy import Row, bindparam, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from nexus.features.identity.domain import Membership, Session, SessionId, User
@@ -161,6 +161,19 @@ class SessionRepository:
             )
             .values(revoked_at=at)
         )
+
+    async def remove_ended(self, before: datetime, limit: int) -> int:
+        """Forget sessions that had ended by then; how many there were."""
+        old = await self._tx.execute(
+            select(SessionRow)
+            .where(or_(SessionRow.revoked_at < before, SessionRow.last_used_at < before))
+            .order_by(SessionRow.last_used_at)
+            .limit(limit)
+        )
+        ended = [session.id for session in map(_session, old) if not session.is_live(before)]
+        if ended:
+            await self._tx.execute(delete(SessionRow).where(SessionRow.id.in_(ended)))
+        return len(ended)
 
     async def save_last_use(self, seen: Mapping[UUID, datetime]) -> None:
         await self._tx.execute(

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -215,6 +215,10 @@ class SessionLookup:
         if at - session.last_used_at > _LAST_USE_MATTERS_AFTER:
             self._last_use.note(session.id, at)
         return session, actors[0] if len(actors) == 1 else None
+
+    async def forget_ended(self, before: datetime, limit: int) -> int:
+        """Forget the sessions that had ended by then; how many there were."""
+        return await self._sessions.remove_ended(before, limit)
 
     async def write_last_use(self) -> None:
         if seen := self._last_use.drain():

@@ -12,6 +12,9 @@ from nexus.platform.actor import ActorId, WorkspaceId
 
 ImportId = NewType("ImportId", UUID)
 
+CARRY_OUT = "imports.carry_out"
+"""The job behind an import."""
+
 
 class ImportState(StrEnum):
     QUEUED = "queued"

@@ -1,7 +1,6 @@
 """Carrying imports out behind the request that asked for them, in chunks that let others work.
 
-The table is the queue: what a killed server left is found again at its next start, and goes on
-behind the last chunk that was committed.
+A job that a killed server left goes on behind the last chunk that was committed.
 """
 
 import asyncio
@@ -11,10 +10,19 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import replace
 from itertools import islice
 from tempfile import TemporaryFile
+from uuid import UUID
 
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 
-from nexus.features.imports.domain import Backlog, Import, ImportPhase, ImportState, ParsedTask
+from nexus.features.imports.domain import (
+    CARRY_OUT,
+    Backlog,
+    Import,
+    ImportId,
+    ImportPhase,
+    ImportState,
+    ParsedTask,
+)
 from nexus.features.imports.formats import understand
 from nexus.features.imports.service import opened
 from nexus.features.imports.wiring import (
@@ -23,14 +31,14 @@ from nexus.features.imports.wiring import (
     import_service,
     record_writer,
 )
-from nexus.platform.actor import Actor
+from nexus.platform.actor import Actor, WorkspaceId
 from nexus.platform.database import Database, Transaction, is_retryable
 from nexus.platform.errors import AppError
+from nexus.platform.jobs.declaring import Run, job
 from nexus.platform.logging import logger
 
 log = logger(__name__)
 
-POLL_S = 0.5
 CHUNK_S = 0.03
 """What a chunk aims to take. The law is 50 ms; some are slower than the one before."""
 
@@ -40,8 +48,26 @@ PAUSE = 0.5
 BROKEN = "A fault of the server; its log says more under 'import.broken'."
 
 
+@job(CARRY_OUT)
+async def carry_out(run: Run, workspace_id: str, import_id: str) -> None:
+    """Carry out an import, in chunks that let others work."""
+    await run.step("chunks", _carry_out, run.database, workspace_id, import_id, attempts=100)
+
+
+@job("imports.take_up", schedule="*/5 * * * *")
+async def take_up(run: Run) -> None:
+    """Carry out imports that have lost their job, as after a restore from an archive."""
+    await run_waiting(run.database)
+
+
+JOBS = [carry_out, take_up]
+
+
 async def run_waiting(database: Database) -> int:
-    """Carry out all imports that wait; how many there were."""
+    """Carry out all imports that wait; how many there were.
+
+    One that is being carried out elsewhere is left to that process at its next chunk.
+    """
     async with database.system_reading() as tx:
         waiting = await import_service(tx).list_waiting()
     for one in waiting:
@@ -49,14 +75,11 @@ async def run_waiting(database: Database) -> int:
     return len(waiting)
 
 
-async def run_forever(database: Database) -> None:
-    """Run what waits, whoever took it in; an indexed look of one statement when nothing does."""
-    while True:
-        try:
-            await run_waiting(database)
-        except (SQLAlchemyError, OSError):
-            log.warning("imports.database_failed", exc_info=True)
-        await asyncio.sleep(POLL_S)
+async def _carry_out(database: Database, workspace_id: str, import_id: str) -> None:
+    async with database.reading(WorkspaceId(UUID(workspace_id))) as tx:
+        one = await import_service(tx).get(ImportId(UUID(import_id)))
+    if not one.has_ended:
+        await _run(database, one)
 
 
 async def _run(database: Database, one: Import) -> None:

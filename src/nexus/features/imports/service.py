@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import IO
 
 from nexus.features.imports.domain import (
+    CARRY_OUT,
     Backlog,
     Import,
     ImportId,
@@ -28,7 +29,7 @@ from nexus.features.projects.errors import ProjectNotFound
 from nexus.features.projects.service import ProjectService
 from nexus.platform.actor import Actor, Permission
 from nexus.platform.clock import now
-from nexus.platform.events import EventLog
+from nexus.platform.database import Transaction
 from nexus.platform.ids import new_id
 from nexus.platform.paging import Page
 
@@ -39,12 +40,13 @@ class ImportService:
         imports: ImportRepository,
         sources: SourceRepository,
         projects: ProjectService,
-        events: EventLog,
+        tx: Transaction,
     ) -> None:
         self._imports = imports
         self._sources = sources
         self._projects = projects
-        self._events = events
+        self._tx = tx
+        self._events = tx.events
 
     async def create(
         self,
@@ -88,6 +90,7 @@ class ImportService:
         self._events.record(
             ImportCreated(import_id=one.id, source=one.source, format=one.format), by=by
         )
+        self._tx.enqueue(CARRY_OUT, str(by.workspace_id), str(one.id), key=str(one.id))
         return one
 
     async def get(self, import_id: ImportId) -> Import:

@@ -16,7 +16,7 @@ from nexus.platform.database import Transaction
 
 
 def import_service(tx: Transaction) -> ImportService:
-    return ImportService(ImportRepository(tx), SourceRepository(tx), project_service(tx), tx.events)
+    return ImportService(ImportRepository(tx), SourceRepository(tx), project_service(tx), tx)
 
 
 def record_writer(tx: Transaction) -> RecordWriter:

@@ -1,20 +1,26 @@
 """What tasks do on a schedule: series go on when their day has come."""
 
-import asyncio
-
 from nexus.features.tasks.wiring import recurrence_service
 from nexus.platform.clock import now
-from nexus.platform.database import DATABASE_FAILURES, Database
+from nexus.platform.database import Database
 from nexus.platform.errors import AppError
+from nexus.platform.jobs.declaring import Run, job
 from nexus.platform.logging import logger
 
 log = logger(__name__)
 
-LOOK_EVERY_S = 60
+
+@job("tasks.go_on_with_series", schedule="* * * * *")
+async def go_on(run: Run) -> None:
+    """Make the next task of every series whose day has come."""
+    await go_on_with_series(run.database)
 
 
 async def go_on_with_series(database: Database) -> int:
-    """Make the next task of every series whose day has come; how many were due."""
+    """Make the next task of every series whose day has come; how many were due.
+
+    Whoever comes first makes it, if several do this at once.
+    """
     today = now().date()
     async with database.system_reading() as tx:
         due = await recurrence_service(tx).list_due(today)
@@ -27,11 +33,4 @@ async def go_on_with_series(database: Database) -> int:
     return len(due)
 
 
-async def go_on_for_ever(database: Database) -> None:
-    """Look once a minute; whichever process comes first makes the task."""
-    while True:
-        try:
-            await go_on_with_series(database)
-        except DATABASE_FAILURES:
-            log.warning("series.database_failed", exc_info=True)
-        await asyncio.sleep(LOOK_EVERY_S)
+JOBS = [go_on]

@@ -82,5 +82,10 @@ class InvitationAccepted(_InvitationEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
+class InvitationExpired(_InvitationEvent):
+    name: ClassVar[str] = "invitation.expired"
+
+
+@dataclass(frozen=True, kw_only=True)
 class InvitationRevoked(_InvitationEvent):
     name: ClassVar[str] = "invitation.revoked"

@@ -1,6 +1,7 @@
 """Workspaces, members and invitations in and out of the database."""
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -217,6 +218,25 @@ class InvitationRepository:
                 revoked_at=None,
             )
         )
+
+    async def end_expired(self, at: datetime, limit: int) -> list[Invitation]:
+        """Withdraw open invitations of all workspaces that have expired; which those are."""
+        expired = (
+            select(InvitationRow.id)
+            .where(
+                InvitationRow.accepted_at.is_(None),
+                InvitationRow.revoked_at.is_(None),
+                InvitationRow.expires_at <= at,
+            )
+            .limit(limit)
+        )
+        ended = await self._tx.execute(
+            update(InvitationRow)
+            .where(InvitationRow.id.in_(expired), InvitationRow.revoked_at.is_(None))
+            .values(revoked_at=at)
+            .returning(InvitationRow)
+        )
+        return [_invitation(row) for row in ended]
 
     async def save(self, invitation: Invitation) -> None:
         await self._tx.execute(

@@ -23,6 +23,7 @@ from nexus.features.workspaces.errors import (
 from nexus.features.workspaces.events import (
     InvitationAccepted,
     InvitationCreated,
+    InvitationExpired,
     InvitationRevoked,
     MemberJoined,
     MemberRemoved,
@@ -176,6 +177,15 @@ class InvitationService:
         self._users = users
         self._events = events
         self._lifetime = lifetime
+
+    async def expire(self, limit: int) -> int:
+        """End the open invitations of all workspaces whose time is over; how many there were."""
+        ended = await self._invitations.end_expired(now(), limit)
+        for one in ended:
+            self._events.record_by_system(
+                InvitationExpired(invitation_id=one.id), workspace_id=one.workspace_id
+            )
+        return len(ended)
 
     async def invite(
         self, *, email: str | None, github_login: str | None, role: Role, by: Actor

@@ -1,0 +1,107 @@
+"""What every long-running process of Nexus begins and ends with."""
+
+import asyncio
+import signal
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from nexus.entrypoints.manifest import JOBS
+from nexus.platform.database import DATABASE_FAILURES, Database
+from nexus.platform.database_url import DatabaseUrl, understand_url
+from nexus.platform.jobs import engine
+from nexus.platform.jobs.store import JobStore
+from nexus.platform.migrating import migrate, schema_problem
+from nexus.platform.settings import Settings
+
+
+class CannotServe(Exception):
+    """The process cannot start; the message says why and what to do."""
+
+
+@asynccontextmanager
+async def opened(settings: Settings, *, migrating: bool) -> AsyncGenerator[Database]:
+    """The database, once its schema fits. Raises CannotServe."""
+    database = open_database(settings)
+    url = database.url
+    if migrating or (url.is_sqlite and not url.file.exists()):
+        await asyncio.to_thread(migrate_settings, settings)
+    try:
+        problem = await schema_problem(database)
+    except DATABASE_FAILURES as error:
+        raise CannotServe(_unusable(error)) from error
+    if problem:
+        raise CannotServe(f"Nexus cannot run on this database: {problem}.")
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+def open_database(settings: Settings) -> Database:
+    url = understand_url(
+        settings.database.url.get_secret_value(), is_pooler=settings.database.pooler
+    )
+    return Database(url, pool_size=settings.database.pool_size, jobs=JobStore(url))
+
+
+def migrate_settings(settings: Settings, revision: str = "head") -> None:
+    """Migrate over the direct URL where there is one: migrations need no pooler.
+
+    Raises CannotServe where the database is not to be reached or used.
+    """
+    try:
+        migrate(direct_url(settings), revision)
+    except DATABASE_FAILURES as error:
+        raise CannotServe(_unusable(error)) from error
+
+
+def direct_url(settings: Settings) -> DatabaseUrl:
+    direct = settings.database.direct_url
+    if direct:
+        return understand_url(direct.get_secret_value())
+    return understand_url(
+        settings.database.url.get_secret_value(), is_pooler=settings.database.pooler
+    )
+
+
+@asynccontextmanager
+async def told_of_commits(database: Database, settings: Settings) -> AsyncGenerator[None]:
+    """Wake-ups to and from the other processes, where there can be any."""
+    url = direct_url(settings)
+    if url.is_sqlite or url.is_pooler:
+        yield
+        return
+    from nexus.platform.listening import PostgresRelay  # noqa: PLC0415 - not for SQLite
+
+    running = asyncio.create_task(PostgresRelay(url, database.wakeups).run_forever())
+    try:
+        yield
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+@asynccontextmanager
+async def working(database: Database, settings: Settings) -> AsyncGenerator[None]:
+    """Carry out jobs in this process. Raises CannotServe where another one does, on SQLite."""
+    async with AsyncExitStack() as stack:
+        try:
+            await stack.enter_async_context(
+                engine.working(database, direct_url(settings), JOBS, drain_s=settings.jobs.drain_s)
+            )
+        except engine.AnotherWorker as error:
+            raise CannotServe(str(error)) from error
+        yield
+
+
+def on_signal(stop: Callable[[], None]) -> None:
+    """Call `stop` when the process is asked to end."""
+    loop = asyncio.get_running_loop()
+    for told in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(told, stop)
+
+
+def _unusable(error: Exception) -> str:
+    """In the driver's own words, which name the host or file and never the password."""
+    cause = getattr(error, "orig", None) or error
+    return f"The database cannot be reached or used: {str(cause).strip()}"

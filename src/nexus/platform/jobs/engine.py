@@ -1,0 +1,215 @@
+"""The worker: takes jobs from the queue and carries them out, durably."""
+
+import asyncio
+import fcntl
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import uuid4
+
+from dbos import DBOS, DBOSConfig
+from dbos._dbos import ScheduleInput
+from typing_extensions import override
+
+from nexus.platform.database import Database
+from nexus.platform.database_url import DatabaseUrl
+from nexus.platform.jobs.declaring import Job, Run, may_succeed_later
+from nexus.platform.jobs.lease import WorkerLease
+from nexus.platform.jobs.store import (
+    APPLICATION,
+    EPOCH,
+    QUEUE,
+    SCHEMA,
+    SERIALIZER,
+    JobStore,
+    job_engine,
+)
+from nexus.platform.logging import logger
+
+log = logger(__name__)
+
+T = TypeVar("T")
+
+CONCURRENCY = 32
+POLL_S = 0.25  # 4 % of a core when idle; a job starts 0.1 s later on average
+POOL_SIZE, THREADS = 5, 8  # more of either is slower
+ATTEMPTS = 5  # of a worker to begin a job, before it is left alone as one that kills workers
+FIRST_PAUSE_S = 1.0
+
+
+class AnotherWorker(Exception):
+    """On SQLite one process carries out jobs, and another one does."""
+
+
+class _Run(Run):
+    def __init__(self, database: Database, store: JobStore) -> None:
+        self._database = database
+        self._store = store
+
+    @property
+    @override
+    def database(self) -> Database:
+        return self._database
+
+    @property
+    @override
+    def store(self) -> JobStore:
+        return self._store
+
+    @property
+    @override
+    def id(self) -> str:
+        return DBOS.workflow_id or ""
+
+    @override
+    async def step(
+        self, name: str, act: Callable[..., Awaitable[T]], *arguments: Any, attempts: int = 5
+    ) -> T:
+        async def carry_out() -> T:
+            return await act(*arguments)
+
+        return await DBOS.run_step_async(
+            {
+                "name": name,
+                "retries_allowed": True,
+                "max_attempts": attempts,
+                "interval_seconds": FIRST_PAUSE_S,
+                "backoff_rate": 2.0,
+                "should_retry": may_succeed_later,
+                "preemptible": True,
+            },
+            carry_out,
+        )
+
+    @override
+    async def sleep(self, seconds: float) -> None:
+        await DBOS.sleep_async(seconds)
+
+
+@asynccontextmanager
+async def working(
+    database: Database,
+    url: DatabaseUrl,
+    jobs: Sequence[Job],
+    *,
+    drain_s: float,
+) -> AsyncGenerator[None]:
+    """Carry out jobs until leaving; then those that run have `drain_s` to end.
+
+    What is not done by then goes on at the next start, or on PostgreSQL on another worker at once.
+    Must be entered on the event loop whose connections the jobs use. Raises AnotherWorker.
+    """
+    with _only_worker(url):
+        loop = asyncio.get_running_loop()
+        engine = job_engine(url, pool_size=POOL_SIZE)
+        # Stable on SQLite, where a start takes up what the process before it left.
+        worker = "local" if url.is_sqlite else uuid4().hex
+        config: DBOSConfig = {
+            "name": APPLICATION,
+            "system_database_engine": engine,
+            "dbos_system_schema": SCHEMA,
+            "application_version": EPOCH,
+            "executor_id": worker,
+            "serializer": SERIALIZER,
+            "max_executor_threads": THREADS,
+            "log_level": "WARNING",
+            "use_listen_notify": False,
+            "run_migrations": False,
+        }
+        DBOS(config=config)
+        store = JobStore(url)
+        run = _Run(database, store)
+        workflows = {one.name: _register(one, run) for one in jobs}
+        own = ThreadPoolExecutor(2, "jobs-end")
+        beats = None if url.is_sqlite else job_engine(url, pool_size=1)
+        lease = WorkerLease(beats, worker, _take_over) if beats else None
+        if lease:
+            await loop.run_in_executor(own, lease.begin)
+        try:
+            DBOS.launch()  # on this loop, so that jobs may use its connections
+            await DBOS.register_queue_async(
+                QUEUE, worker_concurrency=CONCURRENCY, polling_interval_sec=POLL_S
+            )
+            await _apply_schedules(jobs, workflows)
+            log.info("jobs.started", worker=worker, jobs=len(jobs))
+            yield
+        finally:
+            await loop.run_in_executor(own, lambda: _end(drain_s))
+            # The engine has put its own threads in the place of the loop's and ended them.
+            loop.set_default_executor(ThreadPoolExecutor())
+            if lease:
+                await loop.run_in_executor(own, lease.end)
+            own.shutdown(wait=False)
+            store.close()
+            engine.dispose()
+            if beats:
+                beats.dispose()
+            log.info("jobs.stopped", worker=worker)
+
+
+def _register(one: Job, run: Run) -> Callable[..., Any]:
+    if one.schedule:
+
+        async def on_schedule(_at: Any, _context: Any) -> Any:
+            return await one.act(run)
+
+        act: Callable[..., Any] = on_schedule
+    else:
+
+        async def when_asked(*arguments: Any) -> Any:
+            return await one.act(run, *arguments)
+
+        act = when_asked
+    return DBOS.workflow(name=one.name, max_recovery_attempts=ATTEMPTS)(act)
+
+
+async def _apply_schedules(jobs: Sequence[Job], workflows: dict[str, Callable[..., Any]]) -> None:
+    """Have the schedules of the declared jobs and no others: they are rows, and outlive a program.
+
+    A tick that was missed is not made up for: jobs on a schedule look at what there is to do.
+    """
+    wanted: list[ScheduleInput] = [
+        {
+            "schedule_name": one.name,
+            "workflow_fn": workflows[one.name],
+            "schedule": one.schedule,
+            "context": None,
+            "automatic_backfill": False,
+            "queue_name": QUEUE,
+        }
+        for one in jobs
+        if one.schedule
+    ]
+    names = {one["schedule_name"] for one in wanted if "schedule_name" in one}
+    for known in await DBOS.list_schedules_async():
+        if known["schedule_name"] not in names:
+            await DBOS.delete_schedule_async(known["schedule_name"])
+    await DBOS.apply_schedules_async(wanted)
+
+
+def _take_over(worker: str) -> int:
+    """The engine's only private call: its public way forgets how often a job was begun."""
+    return len(DBOS._recover_pending_workflows([worker]))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+
+
+def _end(drain_s: float) -> None:
+    DBOS.destroy(workflow_completion_timeout_sec=int(drain_s), destroy_registry=True)
+
+
+@contextmanager
+def _only_worker(url: DatabaseUrl) -> Generator[None]:
+    """On SQLite, a lock on a file beside the database, which ends with the process."""
+    if not url.is_sqlite:
+        yield
+        return
+    with Path(f"{url.file}.jobs.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise AnotherWorker(
+                f"Another process carries out the jobs of {url.file}. On SQLite there can be one: "
+                "start this one with --no-worker."
+            ) from error
+        yield
