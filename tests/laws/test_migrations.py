@@ -21,12 +21,11 @@ from nexus.platform.columns import Base
 from nexus.platform.database import Database
 from nexus.platform.database_url import DatabaseUrl, understand_url
 from nexus.platform.migrating import (
-    PROGRAM_GENERATION,
     alembic_config,
     migrate,
     migrating_connection,
-    schema_problem,
 )
+from nexus.platform.schema import PROGRAM_GENERATION, schema_problem
 from nexus.platform.settings import Settings
 from tests.cast import Person, enter
 from tests.conftest import DATABASES, a_postgres_database

@@ -37,7 +37,7 @@ from nexus.platform.http.pages import PageController
 from nexus.platform.http.problem import EXCEPTION_HANDLERS
 from nexus.platform.http.unit_of_work import UnitOfWork, on_stored_answer
 from nexus.platform.logging import logger
-from nexus.platform.migrating import schema_problem
+from nexus.platform.schema import schema_problem
 from nexus.platform.settings import Settings
 from nexus.platform.throttle import Throttle
 

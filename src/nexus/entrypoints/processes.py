@@ -3,14 +3,16 @@
 import asyncio
 import signal
 from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
+from multiprocessing import get_context
 
 from nexus.entrypoints.manifest import JOBS
 from nexus.platform.database import DATABASE_FAILURES, Database
 from nexus.platform.database_url import DatabaseUrl, understand_url
 from nexus.platform.jobs import engine
 from nexus.platform.jobs.store import JobStore
-from nexus.platform.migrating import migrate, schema_problem
+from nexus.platform.schema import schema_problem
 from nexus.platform.settings import Settings
 
 
@@ -24,7 +26,9 @@ async def opened(settings: Settings, *, migrating: bool) -> AsyncGenerator[Datab
     database = open_database(settings)
     url = database.url
     if migrating or (url.is_sqlite and not url.file.exists()):
-        await asyncio.to_thread(migrate_settings, settings)
+        # In a process of its own, whose memory is gone with it.
+        with ProcessPoolExecutor(1, get_context("spawn")) as process:
+            await asyncio.wrap_future(process.submit(migrate_settings, settings))
     try:
         problem = await schema_problem(database)
     except DATABASE_FAILURES as error:
@@ -49,6 +53,8 @@ def migrate_settings(settings: Settings, revision: str = "head") -> None:
 
     Raises CannotServe where the database is not to be reached or used.
     """
+    from nexus.platform.migrating import migrate  # noqa: PLC0415 - not for servers
+
     try:
         migrate(direct_url(settings), revision)
     except DATABASE_FAILURES as error:

@@ -1,22 +1,17 @@
-"""The schema's version: bringing a database up to date, and refusing one that does not fit."""
+"""Bringing a database up to date. Servers do not import this: Alembic takes 15 MB."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, event, text
-from sqlalchemy.exc import DatabaseError
 
-from nexus.platform.database import Database
 from nexus.platform.database_url import DatabaseUrl
 from nexus.platform.jobs.store import migrate_jobs
-
-MIGRATIONS = Path(__file__).parents[1] / "migrations"
+from nexus.platform.schema import MIGRATIONS
 
 
 def migrate(url: DatabaseUrl, revision: str = "head") -> None:
@@ -62,37 +57,6 @@ def migrating_connection(url: DatabaseUrl) -> Generator[Connection]:
                     raise RuntimeError("The migration left references that lead nowhere.")
     finally:
         engine.dispose()
-
-
-async def schema_problem(database: Database) -> str | None:
-    """What is wrong with the schema, in a sentence with the remedy; None if it fits."""
-    head, known = _revisions()
-    try:
-        async with database.system_reading() as tx:
-            found = await tx.execute(text("SELECT version_num FROM alembic_version"))
-            current: str | None = found.scalar()
-            oldest = await tx.execute(text("SELECT min_program FROM schema_requirements"))
-            needed = oldest.scalar()
-    except DatabaseError:
-        return "the database has no tables yet: run 'nexus migrate'"
-    if current == head:
-        return None
-    if current in known:
-        return "the database is older than this program: run 'nexus migrate'"
-    if needed is not None and needed <= PROGRAM_GENERATION:
-        return None
-    return "the database is newer than this program: install the version that migrated it"
-
-
-@cache
-def _revisions() -> tuple[str | None, frozenset[str]]:
-    """The newest revision and all of them; read once, since readiness is asked for often."""
-    script = ScriptDirectory.from_config(alembic_config())
-    return script.get_current_head(), frozenset(one.revision for one in script.walk_revisions())
-
-
-PROGRAM_GENERATION = 1
-"""Rises when a schema change stops older programs from running; a migration names the oldest."""
 
 
 def _sqlite_for_migrations(connection: Any, _: object) -> None:
