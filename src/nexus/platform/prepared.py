@@ -4,27 +4,14 @@ To build an expression and its cache key anew for every call costs SQLAlchemy mo
 database needs to answer it: three quarters of a request that reads one task (bench/).
 """
 
-from collections.abc import Callable, Collection, Hashable
+from collections.abc import Callable, Hashable
 from typing import Any, Protocol
-from uuid import UUID
 
-import msgspec
-from sqlalchemy import (
-    Dialect,
-    Executable,
-    Integer,
-    Result,
-    Text,
-    Uuid,
-    any_,
-    bindparam,
-    func,
-    select,
-)
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import Dialect, Executable, Result, Uuid, bindparam
 
 from nexus.platform.database import Transaction
 from nexus.platform.direct import DirectRead
+from nexus.platform.sets import is_in_parameter, parameter_type
 
 MAX_SHAPES = 1000
 """Statements kept of one kind; a list has one for every set of filters."""
@@ -55,27 +42,13 @@ class Template:
         """A value that comes with the call."""
         return bindparam(name, type_=type_)
 
-    def is_given_id(self, column: Any, name: str) -> Any:
-        """True where the column holds one of the ids that come with the call (see `ids`)."""
-        if self.dialect == "postgresql":
-            return column == any_(bindparam(name, type_=ARRAY(Uuid())))
-        return column.in_(self._values(name))
+    def is_given(self, column: Any, name: str, type_: Any) -> Any:
+        """True where the column holds one of the values that come with the call.
 
-    def is_given_text(self, column: Any, name: str) -> Any:
-        """The same for texts (see `texts`)."""
-        if self.dialect == "postgresql":
-            return column == any_(bindparam(name, type_=ARRAY(Text())))
-        return column.in_(self._values(name))
-
-    def is_given_integer(self, column: Any, name: str) -> Any:
-        """The same for integers (see `integers`)."""
-        if self.dialect == "postgresql":
-            return column == any_(bindparam(name, type_=ARRAY(Integer())))
-        return column.in_(self._values(name))
-
-    def _values(self, name: str) -> Any:
-        values = func.json_each(bindparam(name, type_=Text())).table_valued("value")
-        return select(values.c.value)
+        They come as `as_parameter` makes them.
+        """
+        parameter = self.given(name, parameter_type(type_, self.dialect))
+        return is_in_parameter(column, parameter, self.dialect)
 
 
 class Prepared:
@@ -123,24 +96,3 @@ def _with_kept_key(statement: Any) -> Executable:
     key = statement._generate_cache_key()  # noqa: SLF001 - there is no public way to keep it
     statement._generate_cache_key = lambda: key  # noqa: SLF001
     return statement
-
-
-def ids(given: Collection[UUID], tx: Looking) -> Any:
-    """Ids as the one value of `is_given_id`."""
-    if tx.dialect == "postgresql":
-        return list(given)
-    return msgspec.json.encode([one.hex for one in given]).decode()
-
-
-def texts(given: Collection[str], tx: Looking) -> Any:
-    """Texts as the one value of `is_given_text`."""
-    if tx.dialect == "postgresql":
-        return list(given)
-    return msgspec.json.encode(list(given)).decode()
-
-
-def integers(given: Collection[int], tx: Looking) -> Any:
-    """Integers as the one value of `is_given_integer`."""
-    if tx.dialect == "postgresql":
-        return list(given)
-    return msgspec.json.encode(list(given)).decode()

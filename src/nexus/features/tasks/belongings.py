@@ -29,8 +29,9 @@ from nexus.features.tasks.tables import (
 )
 from nexus.platform.actor import ActorKind
 from nexus.platform.database import Transaction
-from nexus.platform.prepared import Prepared, Template, ids
+from nexus.platform.prepared import Prepared, Template
 from nexus.platform.rows import ActorRow
+from nexus.platform.sets import as_parameter
 from nexus.platform.visibility import visible
 
 _NO_ID = cast(null(), Uuid())
@@ -120,7 +121,7 @@ async def belongings_of(
     found: defaultdict[UUID, Belongings] = defaultdict(Belongings)
     if task_ids:
         ask = _of_whole_tasks if links else _of_summaries
-        for row in (await ask(tx, task_ids=ids(task_ids, tx))).all():
+        for row in (await ask(tx, task_ids=as_parameter(task_ids, tx))).all():
             found[row.task_id].add(row)
     return found
 
@@ -140,7 +141,7 @@ def _shown_in_lists(of: Template) -> list[Any]:
         _of(TaskAssigneeRow, of, assignees).join(ActorRow, ActorRow.id == TaskAssigneeRow.actor_id),
         _of(edges, of, dependencies).join(other, and_(other.id == edges.depends_on_id, seen)),
         parents.join(other, and_(other.id == TaskRow.parent_id, seen)).where(
-            TaskRow.workspace_id == of.workspace_id, of.is_given_id(TaskRow.id, "task_ids")
+            TaskRow.workspace_id == of.workspace_id, of.is_given(TaskRow.id, "task_ids", Uuid())
         ),
     ]
 
@@ -163,7 +164,7 @@ def _only_of_one(of: Template) -> list[Any]:
 
 def _of(table: Any, of: Template, rows: Any) -> Any:
     return rows.where(
-        table.workspace_id == of.workspace_id, of.is_given_id(table.task_id, "task_ids")
+        table.workspace_id == of.workspace_id, of.is_given(table.task_id, "task_ids", Uuid())
     )
 
 

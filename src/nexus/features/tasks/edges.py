@@ -18,7 +18,7 @@ from nexus.features.tasks.graph import Moment, Need, Node, Unlocks
 from nexus.features.tasks.tables import TaskDependencyRow, TaskRow
 from nexus.platform.actor import ActorId
 from nexus.platform.database import Transaction
-from nexus.platform.sets import ids_parameter
+from nexus.platform.sets import as_parameter
 
 # What a moment needs (see graph.py), one branch a kind of edge; {node} is a moment reached so far.
 # {is_open} leaves out the finish of finished tasks: nothing waits for those any more.
@@ -261,7 +261,7 @@ class EdgeRepository:
         statement = text(sql.format(tasks=_TASKS[self._tx.dialect])).bindparams(
             bindparam("workspace", self._tx.workspace_id, type_=Uuid()),
             bindparam("by", by, type_=Integer()),
-            tasks=ids_parameter(task_ids, self._tx),
+            tasks=as_parameter(task_ids, self._tx),
         )
         rows = (await self._tx.execute(statement.columns(id=Uuid()))).all()
         return [

@@ -13,7 +13,7 @@ from nexus.features.tasks.tables import TaskDependencyRow, TaskRow
 from nexus.features.tasks.workspace_graph import WorkspaceGraph
 from nexus.platform.database import Transaction
 from nexus.platform.rows import EventRow
-from nexus.platform.sets import any_of, ids_parameter
+from nexus.platform.sets import any_of, as_parameter
 
 ROWS = 1000
 """Rows a statement reads or mends: some five milliseconds, in which a SQLite server stands."""
@@ -101,7 +101,7 @@ class GraphReader:
         )
         statement = text(_COUNTED.format(chosen=f"t.id {chosen}")).bindparams(
             bindparam("workspace", self._tx.workspace_id, type_=Uuid()),
-            ids=ids_parameter(task_ids, self._tx),
+            ids=as_parameter(task_ids, self._tx),
         )
         await self._tx.execute(statement)
 

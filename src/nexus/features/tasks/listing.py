@@ -37,7 +37,8 @@ from nexus.platform.columns import Instant
 from nexus.platform.database import Transaction
 from nexus.platform.fields import folded
 from nexus.platform.keyset import OrderBy
-from nexus.platform.prepared import Template, integers, texts
+from nexus.platform.prepared import Template
+from nexus.platform.sets import as_parameter
 from nexus.platform.visibility import visible
 
 _NEVER = date(9999, 12, 31)
@@ -142,7 +143,7 @@ def _labelled(of: Template) -> Any:
         .where(
             TaskLabelRow.workspace_id == of.workspace_id,
             LabelRow.workspace_id == of.workspace_id,
-            of.is_given_text(LabelRow.name_key, "labels"),
+            of.is_given(LabelRow.name_key, "labels", Text()),
         )
         .group_by(TaskLabelRow.task_id)
         .having(func.count() == of.given("label_count", Integer()))
@@ -188,22 +189,22 @@ def _assigned(of: Template, to: str | None = None) -> Any:
 _PARTS = {
     "statuses": _Part(
         is_in=lambda which: bool(which.statuses),
-        value=lambda which, tx: texts([status.value for status in which.statuses], tx),
-        clause=lambda of: of.is_given_text(TaskRow.status, "statuses"),
+        value=lambda which, tx: as_parameter([status.value for status in which.statuses], tx),
+        clause=lambda of: of.is_given(TaskRow.status, "statuses", Text()),
     ),
     "priorities": _Part(
         is_in=lambda which: bool(which.priorities),
-        value=lambda which, tx: integers([one.value for one in which.priorities], tx),
-        clause=lambda of: of.is_given_integer(TaskRow.priority, "priorities"),
+        value=lambda which, tx: as_parameter([one.value for one in which.priorities], tx),
+        clause=lambda of: of.is_given(TaskRow.priority, "priorities", Integer()),
     ),
     "projects": _Part(
         is_in=lambda which: bool(which.projects),
-        value=lambda which, tx: texts([key.upper() for key in which.projects], tx),
-        clause=lambda of: of.is_given_text(TaskRow.project_key, "projects"),
+        value=lambda which, tx: as_parameter([key.upper() for key in which.projects], tx),
+        clause=lambda of: of.is_given(TaskRow.project_key, "projects", Text()),
     ),
     "labels": _Part(
         is_in=lambda which: bool(which.labels),
-        value=lambda which, tx: texts({folded(label) for label in which.labels}, tx),
+        value=lambda which, tx: as_parameter({folded(label) for label in which.labels}, tx),
         clause=_labelled,
     ),
     "repository": _Part(
