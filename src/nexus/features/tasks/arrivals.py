@@ -157,7 +157,7 @@ class GraphIntake:
         if await self._reader.is_newer_than(known):
             await self._graph.refresh_unlocks([finish(task_id) for task_id in unlocks])
         else:
-            await self._reader.save_unlocks(unlocks)
+            await self._edges.save_unlocks(unlocks)
 
 
 def _numbered(

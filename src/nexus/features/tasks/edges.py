@@ -210,10 +210,10 @@ class EdgeRepository:
             .values(open_subtasks=TaskRow.open_subtasks + by)
         )
 
-    async def save_unlocks(self, unlocks: dict[UUID, Unlocks]) -> None:
+    async def save_unlocks(self, unlocks: Mapping[UUID, Unlocks]) -> None:
         await self._tx.execute(
             update(TaskRow)
-            .where(TaskRow.id == bindparam("task"))
+            .where(TaskRow.workspace_id == self._tx.workspace_id, TaskRow.id == bindparam("task"))
             .values(unlock_depth=bindparam("depth"), unlock_count=bindparam("count")),
             [
                 {"task": task_id, "depth": one.depth, "count": one.count}

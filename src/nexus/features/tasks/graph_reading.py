@@ -1,11 +1,11 @@
 """Reading and mending the graph of a whole workspace, a piece at a time."""
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Uuid, bindparam, func, select, text, tuple_, update
+from sqlalchemy import Uuid, bindparam, func, select, text, tuple_
 
 from nexus.features.tasks.domain import TaskStatus
 from nexus.features.tasks.graph import Unlocks
@@ -104,17 +104,6 @@ class GraphReader:
             ids=as_parameter(task_ids, self._tx),
         )
         await self._tx.execute(statement)
-
-    async def save_unlocks(self, unlocks: Mapping[UUID, Unlocks]) -> None:
-        await self._tx.execute(
-            update(TaskRow)
-            .where(TaskRow.workspace_id == self._tx.workspace_id, TaskRow.id == bindparam("task"))
-            .values(unlock_depth=bindparam("depth"), unlock_count=bindparam("count")),
-            [
-                {"task": task_id, "depth": one.depth, "count": one.count}
-                for task_id, one in unlocks.items()
-            ],
-        )
 
     async def existing(self, pairs: Collection[tuple[UUID, UUID]]) -> set[tuple[UUID, UUID]]:
         """Those dependencies among these that are there."""
