@@ -34,6 +34,7 @@ from nexus.features.imports.shaping import (
     acceptance_of,
     custom_of,
     day_of,
+    id_text,
     labels_of,
     long_text,
     moment_of,
@@ -41,7 +42,6 @@ from nexus.features.imports.shaping import (
     text_of,
     title_of,
 )
-from nexus.features.imports.taskmaster import id_text
 from nexus.features.tasks.domain import Priority, TaskStatus
 
 _TAKEN = {

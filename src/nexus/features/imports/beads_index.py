@@ -12,8 +12,7 @@ from typing_extensions import Buffer
 
 from nexus.features.imports.buffers import BufferStream
 from nexus.features.imports.errors import FileNotUnderstood
-from nexus.features.imports.shaping import Notes, moment_of, status_of
-from nexus.features.imports.taskmaster import id_text
+from nexus.features.imports.shaping import Notes, id_text, moment_of, status_of
 
 MAX_LINE = 16_000_000
 MAX_NESTING = 100

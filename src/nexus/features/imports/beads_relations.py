@@ -6,8 +6,7 @@ from typing import Any
 
 from nexus.features.imports.beads_index import BeadsIndex, fields_of, listed
 from nexus.features.imports.domain import ParsedLink
-from nexus.features.imports.shaping import Remark, text_of
-from nexus.features.imports.taskmaster import id_text
+from nexus.features.imports.shaping import Remark, id_text, text_of
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,8 @@ from typing_extensions import Buffer
 
 from nexus.features.imports.domain import ParsedList, ParsedTask
 from nexus.features.imports.errors import FileNotUnderstood
-from nexus.features.imports.shaping import Notes, clean, storable, text_of
-from nexus.features.imports.taskmaster import DEFAULT_TAG, id_text
+from nexus.features.imports.shaping import Notes, clean, id_text, storable, text_of
+from nexus.features.imports.taskmaster import DEFAULT_TAG
 from nexus.features.tasks.domain import Priority, TaskStatus
 
 _KEPT = {

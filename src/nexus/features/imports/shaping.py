@@ -38,6 +38,7 @@ STATUSES = {
 BLOCKED = "blocked"
 """No status here: it follows from what a task waits for, so it is `todo` then, else deferred."""
 
+_COMPLEXITY_WORDS = {"simple": 2, "moderate": 5, "complex": 7, "very-complex": 9}
 _BULLET = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+(?:\[[ xX]\]\s+)?")
 
 Remark = Callable[[str, str], None]
@@ -70,6 +71,13 @@ def storable(text: str) -> str:
     return text.replace("\x00", "").encode("utf-8", "replace").decode()
 
 
+def id_text(value: Any) -> str | None:
+    """An id as text, whether the file has a number or a string; None for what is no id."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return None
+    return text_of(str(value)).strip()[:100] or None
+
+
 def title_of(value: Any, record_id: str, remark: Remark) -> str:
     """One line, cut where it is too long; a record without one is named for its id."""
     title = " ".join(text_of(value).split())
@@ -98,6 +106,14 @@ def status_of(value: Any, remark: Remark) -> tuple[TaskStatus, str]:
         remark("unknown_status", f"Its status {word!r} is not known; it is in the backlog.")
         return TaskStatus.BACKLOG, word
     return known, word
+
+
+def complexity_of(value: Any) -> int | None:
+    if isinstance(value, str):
+        return _COMPLEXITY_WORDS.get(value.strip().lower())
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 10:
+        return value
+    return None
 
 
 def acceptance_of(value: Any, remark: Remark) -> tuple[str, ...]:

@@ -5,9 +5,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from nexus.features.imports.domain import ParsedLink
-from nexus.features.imports.shaping import BLOCKED, Remark, moment_of, status_of
+from nexus.features.imports.shaping import BLOCKED, Remark, complexity_of, moment_of, status_of
 from nexus.features.imports.spreadsheet_mapping import CsvMapping
-from nexus.features.imports.taskmaster import complexity_of
 from nexus.features.tasks.domain import Priority, TaskStatus
 from nexus.platform.instants import in_utc
 

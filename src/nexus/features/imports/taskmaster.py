@@ -5,7 +5,6 @@ dependencies come in several forms; a subtask's bare dependency means its siblin
 """
 
 import json
-from collections import Counter
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,12 +14,15 @@ from typing_extensions import Buffer
 
 from nexus.features.imports.domain import ParsedList, ParsedTask
 from nexus.features.imports.errors import FileNotUnderstood
+from nexus.features.imports.lineage import UniqueIds
 from nexus.features.imports.shaping import (
     BLOCKED,
     Notes,
     Remark,
     acceptance_of,
+    complexity_of,
     custom_of,
+    id_text,
     long_text,
     moment_of,
     status_of,
@@ -41,7 +43,6 @@ _TAKEN = {
     "dependencies", "subtasks", "complexity", "acceptanceCriteria", "createdAt", "updatedAt",
     "parentTaskId", "parentId", "parentTask", "isSubtask",
 }  # fmt: skip
-_COMPLEXITY_WORDS = {"simple": 2, "moderate": 5, "complex": 7, "very-complex": 9}
 
 
 class _List(msgspec.Struct):
@@ -139,13 +140,13 @@ def _tag_name(tag: str, taken: Container[str]) -> str:
 
 def _records(tag: _Tag) -> Iterator[_Record]:
     """All tasks, then all subtasks, each with an id of its own; the same at every call."""
-    unique = _UniqueIds()
+    unique = UniqueIds()
     task_ids: list[str] = []
     for position, raw in enumerate(tag.tasks, start=1):
         values = _object(raw, f"{tag.name}/{position}")
         notes = Notes()
         own_id = id_text(values.get("id")) or f"?{position}"
-        task_ids.append(unique(own_id, notes))
+        task_ids.append(_told_apart(unique, own_id, notes))
         yield _Record(
             id=task_ids[-1],
             own_id=own_id,
@@ -160,7 +161,7 @@ def _records(tag: _Tag) -> Iterator[_Record]:
             notes = Notes()
             own_id = (id_text(values.get("id")) or f"?{position}").rpartition(".")[2]
             yield _Record(
-                id=unique(f"{task_id}.{own_id}", notes),
+                id=_told_apart(unique, f"{task_id}.{own_id}", notes),
                 own_id=own_id,
                 parent=task_id,
                 values=values,
@@ -169,20 +170,11 @@ def _records(tag: _Tag) -> Iterator[_Record]:
             )
 
 
-class _UniqueIds:
-    def __init__(self) -> None:
-        self._seen: Counter[str] = Counter()
-        self._taken: set[str] = set()
-
-    def __call__(self, wanted: str, remark: Remark) -> str:
-        given = wanted
-        while given in self._taken:
-            self._seen[wanted] += 1
-            given = f"{wanted}#{self._seen[wanted] + 1}"
-        self._taken.add(given)
-        if given != wanted:
-            remark("duplicate_id", f"The id {wanted} stands there more than once; this is {given}.")
-        return given
+def _told_apart(unique: UniqueIds, wanted: str, remark: Remark) -> str:
+    given = unique(wanted)
+    if given != wanted:
+        remark("duplicate_id", f"The id {wanted} stands there more than once; this is {given}.")
+    return given
 
 
 def _subtasks(raw: msgspec.Raw) -> list[msgspec.Raw]:
@@ -280,21 +272,6 @@ def _resolved(value: Any, record: _Record, ids: set[str]) -> str | None:
     if text in ids:
         return text
     record.notes("dangling_dependency", f"Its dependency {text} is not in the file.")
-    return None
-
-
-def id_text(value: Any) -> str | None:
-    """An id as text, whether the file has a number or a string; None for what is no id."""
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        return None
-    return text_of(str(value)).strip()[:100] or None
-
-
-def complexity_of(value: Any) -> int | None:
-    if isinstance(value, str):
-        return _COMPLEXITY_WORDS.get(value.strip().lower())
-    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 10:
-        return value
     return None
 
 
