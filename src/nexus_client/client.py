@@ -40,6 +40,22 @@ class NexusClient(Connection):
         """Withdraw an invitation."""
         return self.call("DELETE", f"/api/v1/invitations/{segment(invitation_id)}", type(None), idempotency_key=idempotency_key)
 
+    def list_jobs(self, *, state: Sequence[str] | None = None, name: str | None = None, cursor: str | None = None, limit: int | None = None) -> models.JobPage:
+        """List the workspace's jobs, newest first."""
+        return self.call("GET", "/api/v1/jobs", models.JobPage, query={"state": state, "name": name, "cursor": cursor, "limit": limit})
+
+    def get_job(self, job: object) -> models.JobDetailOut:
+        """Get a job and its steps."""
+        return self.call("GET", f"/api/v1/jobs/{segment(job)}", models.JobDetailOut)
+
+    def cancel_job(self, job: object, *, idempotency_key: str | None = None) -> None:
+        """Stop a job at its next step."""
+        return self.call("DELETE", f"/api/v1/jobs/{segment(job)}", type(None), idempotency_key=idempotency_key)
+
+    def retry_job(self, job: object, *, idempotency_key: str | None = None) -> models.JobOut:
+        """Run a job again that failed or was cancelled."""
+        return self.call("POST", f"/api/v1/jobs/{segment(job)}/attempts", models.JobOut, idempotency_key=idempotency_key)
+
     def list_keys(self, *, cursor: str | None = None, limit: int | None = None) -> models.KeyPage:
         """List your API keys (an admin: everybody's)."""
         return self.call("GET", "/api/v1/keys", models.KeyPage, query={"cursor": cursor, "limit": limit})

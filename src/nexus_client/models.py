@@ -164,6 +164,18 @@ ImportPhase: TypeAlias = Annotated[
 ImportState: TypeAlias = Literal["queued", "running", "done", "failed"]
 
 
+JobState: TypeAlias = Literal[
+    "waiting", "delayed", "running", "done", "failed", "cancelled"
+]
+
+
+class JobStepOut(Struct):
+    name: str
+    error: str | None
+    started_at: str | None
+    ended_at: str | None
+
+
 class KeyIn(Struct):
     name: str
     scopes: list_aliased[str] | None | UnsetType = UNSET
@@ -591,6 +603,23 @@ class InvitationPage(Struct):
     next_cursor: str | None
 
 
+class JobOut(Struct):
+    id: str
+    name: str
+    state: JobState
+    arguments: list_aliased[str]
+    error: str | None
+    attempts: int
+    created_at: str
+    started_at: str | None
+    ended_at: str | None
+
+
+class JobPage(Struct):
+    items: list_aliased[JobOut]
+    next_cursor: str | None
+
+
 class JoinedOut(Struct):
     workspace_id: str
     actor_id: str
@@ -819,6 +848,11 @@ class ImportOut(Struct):
 class ImportPage(Struct):
     items: list_aliased[ImportOut]
     next_cursor: str | None
+
+
+class JobDetailOut(Struct):
+    job: JobOut
+    steps: list_aliased[JobStepOut]
 
 
 class LinkOut(Struct):

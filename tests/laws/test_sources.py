@@ -23,10 +23,14 @@ RUNS_STATEMENTS = {
 """The modules of a feature that may run statements."""
 
 RUNS_STATEMENTS_ELSEWHERE = {
-    "nexus/platform/prepared.py",
     "nexus/platform/database.py",
+    "nexus/platform/direct.py",
     "nexus/platform/http/idempotency.py",
+    "nexus/platform/jobs/lease.py",
+    "nexus/platform/jobs/store.py",
+    "nexus/platform/listening.py",
     "nexus/platform/migrating.py",
+    "nexus/platform/schema.py",
     "nexus/platform/sqlite.py",
 }
 COMMITS = {"nexus/platform/database.py", "nexus/platform/migrating.py"}
@@ -34,6 +38,7 @@ ASKS_THE_CLOCK = {"nexus/platform/clock.py", "nexus/platform/cli.py"}
 CATCHES_ALL = {
     "nexus/platform/http/outermost.py",
     "nexus/platform/http/unit_of_work.py",
+    "nexus/platform/jobs/lease.py",
 }
 """Outside features, where `except Exception` ends what must not fall through."""
 

@@ -12,6 +12,7 @@ from tests.laws.world import a_world, ask_for_import, rows_of
 
 OF_NO_WORKSPACE = {
     "idempotency_keys",
+    "job_workers",
     "schema_requirements",
     "sessions",
     "user_identities",

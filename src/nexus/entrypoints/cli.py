@@ -13,6 +13,7 @@ from nexus.features.fields.cli import app as field_commands
 from nexus.features.identity.cli import account, login, logout, profile_commands, sessions
 from nexus.features.imports.cli import app as import_commands
 from nexus.features.imports.cli import import_file
+from nexus.features.jobs.cli import app as job_commands
 from nexus.features.keys.cli import app as key_commands
 from nexus.features.projects.cli import app as project_commands
 from nexus.features.repositories.cli import app as repository_commands
@@ -34,6 +35,7 @@ class InOrder(TyperGroup):
         *("import", "imports", "events", "watch", "user", "invitation", "workspace"),
         *(
             "key",
+            "job",
             "me",
             "session",
             "profile",
@@ -80,6 +82,7 @@ app.add_typer(users)
 app.add_typer(invitations)
 app.add_typer(workspaces)
 app.add_typer(key_commands)
+app.add_typer(job_commands)
 app.add_typer(account)
 app.add_typer(sessions)
 app.add_typer(profile_commands)

@@ -67,6 +67,7 @@ def create_litestar(database: Database, settings: Settings, streams: EventStream
     http = settings.http
     shared = _shared_by_controllers(settings) | {
         "streams": _value(streams),
+        "job_store": _value(database.jobs),
         "still_there": Provide(_still_there(credentials), sync_to_thread=False),
     }
     app = Litestar(

@@ -53,7 +53,7 @@ WORKING: Final = _permissions(
     "views:write",
     "workspaces:create",
 )
-ADMINISTERING: Final = _permissions("users:write", "workspaces:write")
+ADMINISTERING: Final = _permissions("jobs:read", "jobs:write", "users:write", "workspaces:write")
 
 PERMISSIONS: Final = READING | WORKING | ADMINISTERING
 """Everything that a route, a tool or a command may ask for; these are the scopes of API keys."""

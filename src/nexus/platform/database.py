@@ -168,7 +168,7 @@ class Database:
     ) -> None:
         self.url = url
         self.wakeups = Wakeups()
-        self._jobs = jobs
+        self.jobs = jobs
         options: dict[str, Any] = {
             "json_serializer": lambda value: msgspec.json.encode(value).decode(),  # pyright: ignore[reportUnknownLambdaType]
             "json_deserializer": msgspec.json.decode,
@@ -223,7 +223,7 @@ class Database:
                 refused = tx.events
                 yield tx
 
-                await tx.write_jobs(self._jobs)
+                await tx.write_jobs(self.jobs)
                 await tx.write_events()
             self._tell(tx.events)
         finally:
@@ -272,8 +272,8 @@ class Database:
             self._file = None
         await self._reader.dispose()
         await self._writer.dispose()
-        if self._jobs is not None:
-            self._jobs.close()
+        if self.jobs is not None:
+            self.jobs.close()
 
     def _born(
         self,

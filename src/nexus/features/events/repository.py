@@ -1,10 +1,11 @@
 """Events out of the database, always within one workspace and for one viewer."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, and_, func, or_, select
+from sqlalchemy import Integer, Row, Text, Uuid, and_, cast, func, null, or_, select
 
 from nexus.features.events.domain import (
     EventActor,
@@ -37,22 +38,21 @@ class EventRepository:
         found = await self._tx.execute(query.order_by(by).limit(limit + 1))
         return page_of([_event(row) for row in found], limit, order, lambda e: (e.seq,))
 
-    async def last_seq(self) -> int:
-        """The number of the workspace's newest event; 0 without any."""
-        found = await self._tx.execute(
-            select(func.coalesce(func.max(EventRow.seq), 0)).where(
-                EventRow.workspace_id == self._tx.workspace_id
-            )
-        )
-        return found.scalar_one()
+    async def beginning(self) -> tuple[int, HiddenProjects]:
+        """The number of the newest event (0 without any), and what is hidden from whom."""
+        newest = select(
+            cast(null(), Uuid()).label("id"),
+            cast(null(), Text()).label("key"),
+            cast(null(), Uuid()).label("actor_id"),
+            func.coalesce(func.max(EventRow.seq), 0).label("last"),
+        ).where(EventRow.workspace_id == self._tx.workspace_id)
+        projects = private_projects(self._tx).add_columns(cast(null(), Integer()).label("last"))
+        rows = (await self._tx.execute(newest.union_all(projects))).all()
+        last = next(row.last for row in rows if row.last is not None)
+        return last, _hidden(row for row in rows if row.last is None)
 
     async def hidden_projects(self) -> HiddenProjects:
-        keys: dict[UUID, str] = {}
-        members: defaultdict[UUID, set[ActorId]] = defaultdict(set)
-        for row in await self._tx.execute(private_projects(self._tx)):
-            keys[row.id] = row.key
-            members[row.id].add(row.actor_id)
-        return HiddenProjects(keys, {one: frozenset(members[one]) for one in keys})
+        return _hidden(await self._tx.execute(private_projects(self._tx)))
 
     def _events(self) -> Any:
         return (
@@ -68,6 +68,15 @@ class EventRepository:
                 visible(EventRow.project_id, self._tx),
             )
         )
+
+
+def _hidden(rows: Iterable[Row[Any]]) -> HiddenProjects:
+    keys: dict[UUID, str] = {}
+    members: defaultdict[UUID, set[ActorId]] = defaultdict(set)
+    for row in rows:
+        keys[row.id] = row.key
+        members[row.id].add(row.actor_id)
+    return HiddenProjects(keys, {one: frozenset(members[one]) for one in keys})
 
 
 def _conditions(which: EventFilter) -> list[Any]:

@@ -30,9 +30,9 @@ class EventService:
         which = EventFilter(is_newest_first=True)
         return await self.list_events(which, task_ref, cursor, limit)
 
-    async def last_seq(self) -> int:
-        """The number of the workspace's newest event; 0 without any."""
-        return await self._events.last_seq()
+    async def beginning(self) -> tuple[int, HiddenProjects]:
+        """The number of the newest event (0 without any), and what is hidden from whom."""
+        return await self._events.beginning()
 
     async def hidden_projects(self) -> HiddenProjects:
         return await self._events.hidden_projects()

@@ -83,6 +83,7 @@ class EventStreams:
         self._tails: dict[WorkspaceId, _Tail] = {}
         self._opening = asyncio.Lock()
         self._era = 0
+        self._wakeups = 0
         self._is_stopping = False
         self._readers = 0
         database.wakeups.listen(self._wake)
@@ -176,13 +177,12 @@ class EventStreams:
         async with self._opening:
             tail = self._tails.get(workspace_id)
             if tail is None:
+                wakeups = self._wakeups
                 async with self._database.reading(workspace_id) as tx:
-                    events = event_service(tx)
-                    tail = _Tail(
-                        workspace_id=workspace_id,
-                        last=await events.last_seq(),
-                        hidden=await events.hidden_projects(),
-                    )
+                    last, hidden = await event_service(tx).beginning()
+                tail = _Tail(workspace_id=workspace_id, last=last, hidden=hidden)
+                if wakeups != self._wakeups:  # it may have been about us, unknown until now
+                    tail.looking.set()
                 tail.task = asyncio.create_task(self._keep_up(tail))
                 self._tails[workspace_id] = tail
             tail.readers += 1
@@ -201,6 +201,9 @@ class EventStreams:
         """Read what is new, whenever told and every few moments; wake the readers."""
         pause = LOOKS_AFTER_S[self._database.dialect]
         while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await tail.looking.wait()
             tail.looking.clear()
             try:
                 is_more = await self._look(tail)
@@ -208,10 +211,8 @@ class EventStreams:
                 log.warning("stream.look_failed", exc_info=True)
                 is_more = False
                 await asyncio.sleep(pause)
-            if not is_more:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(pause):
-                        await tail.looking.wait()
+            if is_more:
+                tail.looking.set()
 
     async def _look(self, tail: _Tail) -> bool:
         """Take in a page of new events; whether there may be more."""
@@ -227,6 +228,7 @@ class EventStreams:
         return page.next_cursor is not None
 
     def _wake(self, wakeup: Wakeup) -> None:
+        self._wakeups += 1
         if wakeup.changes_access:
             self._era += 1
         for tail in self._tails.values():

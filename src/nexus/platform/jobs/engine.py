@@ -11,12 +11,13 @@ from uuid import uuid4
 
 from dbos import DBOS, DBOSConfig
 from dbos._dbos import ScheduleInput
+from sqlalchemy import Engine
 from typing_extensions import override
 
 from nexus.platform.database import Database
 from nexus.platform.database_url import DatabaseUrl
 from nexus.platform.jobs.declaring import Job, Run, may_succeed_later
-from nexus.platform.jobs.lease import WorkerLease
+from nexus.platform.jobs.lease import BEAT_S, LEASE_S, WorkerLease
 from nexus.platform.jobs.store import (
     APPLICATION,
     EPOCH,
@@ -95,58 +96,89 @@ async def working(
     jobs: Sequence[Job],
     *,
     drain_s: float,
+    beat_s: float = BEAT_S,
+    lease_s: float = LEASE_S,
 ) -> AsyncGenerator[None]:
     """Carry out jobs until leaving; then those that run have `drain_s` to end.
 
     What is not done by then goes on at the next start, or on PostgreSQL on another worker at once.
     Must be entered on the event loop whose connections the jobs use. Raises AnotherWorker.
     """
-    with _only_worker(url):
-        loop = asyncio.get_running_loop()
-        engine = job_engine(url, pool_size=POOL_SIZE)
+    with _only_worker(url), _engine(url, POOL_SIZE) as engine:
         # Stable on SQLite, where a start takes up what the process before it left.
         worker = "local" if url.is_sqlite else uuid4().hex
-        config: DBOSConfig = {
-            "name": APPLICATION,
-            "system_database_engine": engine,
-            "dbos_system_schema": SCHEMA,
-            "application_version": EPOCH,
-            "executor_id": worker,
-            "serializer": SERIALIZER,
-            "max_executor_threads": THREADS,
-            "log_level": "WARNING",
-            "use_listen_notify": False,
-            "run_migrations": False,
-        }
-        DBOS(config=config)
+        DBOS(config=_config(engine, worker))
         store = JobStore(url)
         run = _Run(database, store)
         workflows = {one.name: _register(one, run) for one in jobs}
-        own = ThreadPoolExecutor(2, "jobs-end")
-        beats = None if url.is_sqlite else job_engine(url, pool_size=1)
-        lease = WorkerLease(beats, worker, _take_over) if beats else None
-        if lease:
-            await loop.run_in_executor(own, lease.begin)
-        try:
-            DBOS.launch()  # on this loop, so that jobs may use its connections
-            await DBOS.register_queue_async(
-                QUEUE, worker_concurrency=CONCURRENCY, polling_interval_sec=POLL_S
-            )
-            await _apply_schedules(jobs, workflows)
-            log.info("jobs.started", worker=worker, jobs=len(jobs))
-            yield
-        finally:
-            await loop.run_in_executor(own, lambda: _end(drain_s))
-            # The engine has put its own threads in the place of the loop's and ended them.
-            loop.set_default_executor(ThreadPoolExecutor())
-            if lease:
-                await loop.run_in_executor(own, lease.end)
-            own.shutdown(wait=False)
-            store.close()
-            engine.dispose()
-            if beats:
-                beats.dispose()
-            log.info("jobs.stopped", worker=worker)
+        async with _leased(url, worker, beat_s, lease_s) as in_thread:
+            try:
+                DBOS.launch()  # on this loop, so that jobs may use its connections
+                await DBOS.register_queue_async(
+                    QUEUE, worker_concurrency=CONCURRENCY, polling_interval_sec=POLL_S
+                )
+                await _apply_schedules(jobs, workflows)
+                log.info("jobs.started", worker=worker, jobs=len(jobs))
+                yield
+            finally:
+                await in_thread(lambda: _end(drain_s))
+                # The engine has put its own threads in the place of the loop's and ended them.
+                asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
+                store.close()
+                log.info("jobs.stopped", worker=worker)
+
+
+def _config(engine: Engine, worker: str) -> DBOSConfig:
+    return {
+        "name": APPLICATION,
+        "system_database_engine": engine,
+        "dbos_system_schema": SCHEMA,
+        "application_version": EPOCH,
+        "executor_id": worker,
+        "serializer": SERIALIZER,
+        "max_executor_threads": THREADS,
+        "log_level": "WARNING",
+        "use_listen_notify": False,
+        "run_migrations": False,
+    }
+
+
+@contextmanager
+def _engine(url: DatabaseUrl, pool_size: int) -> Generator[Engine]:
+    engine = job_engine(url, pool_size=pool_size)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@asynccontextmanager
+async def _leased(
+    url: DatabaseUrl, worker: str, beat_s: float, lease_s: float
+) -> AsyncGenerator[Callable[[Callable[[], None]], Awaitable[None]]]:
+    """Hold a worker's lease, where there can be others. Yields what runs something in a thread.
+
+    Threads of our own, because the engine ends those of the event loop.
+    """
+    loop = asyncio.get_running_loop()
+    own = ThreadPoolExecutor(2, "jobs-end")
+
+    async def in_thread(act: Callable[[], None]) -> None:
+        await loop.run_in_executor(own, act)
+
+    try:
+        if url.is_sqlite:
+            yield in_thread
+            return
+        with _engine(url, 1) as engine:
+            lease = WorkerLease(engine, worker, _take_over, beat_s=beat_s, lease_s=lease_s)
+            await in_thread(lease.begin)
+            try:
+                yield in_thread
+            finally:
+                await in_thread(lease.end)
+    finally:
+        own.shutdown(wait=False)
 
 
 def _register(one: Job, run: Run) -> Callable[..., Any]:

@@ -12,6 +12,7 @@ from dbos._sys_db import SystemDatabase  # DBOS.migrate cannot be told to do wit
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from nexus.platform.clock import now
 from nexus.platform.database import Enqueued
 from nexus.platform.database_url import DatabaseUrl
 
@@ -196,7 +197,7 @@ class JobStore:
 
     async def prune(self, older_than: timedelta) -> int:
         """Forget jobs that ended so long ago; how many there were."""
-        return await asyncio.to_thread(self._prune, datetime.now(UTC) - older_than)
+        return await asyncio.to_thread(self._prune, now() - older_than)
 
     def _prune(self, before: datetime) -> int:
         count = 0
@@ -237,7 +238,7 @@ def _seen(one: WorkflowStatus) -> JobSeen:
         arguments=list(given.get("args", ())),
         error=str(one.error) if one.error else None,
         attempts=one.recovery_attempts or 0,
-        created_at=_moment_ms(one.created_at) or datetime.now(UTC),
+        created_at=_moment_ms(one.created_at) or now(),
         started_at=_moment_ms(one.dequeued_at),
         ended_at=_moment_ms(one.completed_at),
     )
