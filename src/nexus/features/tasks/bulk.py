@@ -11,7 +11,7 @@ from nexus.features.tasks.domain import (
     TaskBrief,
     TaskStatus,
 )
-from nexus.features.tasks.editing import changes_of, edited_items, fields_of
+from nexus.features.tasks.editing import changes_of, edited, fields_of
 from nexus.features.tasks.errors import ReferenceUnknown, StaleTasks, TaskTwice
 from nexus.features.tasks.events import TaskStatusChanged, TaskUpdated
 from nexus.features.tasks.labels import Label, LabelRepository
@@ -132,18 +132,13 @@ class BulkService:
         labels: Mapping[str, Label],
     ) -> Task:
         edit = item.edit
-        new = replace(old, **await self._maker.checked(fields_of(edit), old.project_id, old.custom))
-        if "acceptance" in edit:
-            new = replace(new, acceptance=edited_items(old, edit["acceptance"]))
-        if "assignees" in edit:
-            chosen = {people[one].id: people[one] for one in edit["assignees"]}
-            by_handle = sorted(chosen.values(), key=lambda one: one.handle)
-            new = replace(new, assignees=tuple(by_handle))
-        if "labels" in edit:
-            known = {labels[folded(name)].name for name in edit["labels"]}
-            new = replace(new, labels=tuple(sorted(known, key=str.casefold)))
-        if edit.get("archived") is False:
-            new = replace(new, archived_at=None)
+        new = edited(
+            old,
+            edit,
+            await self._maker.checked(fields_of(edit), old.project_id, old.custom),
+            assignees={people[one] for one in edit.get("assignees", ())},
+            labels={labels[folded(name)].name for name in edit.get("labels", ())},
+        )
         if item.status:
             new = new.moved_to(item.status, at=now())
         return new.archived(at=now()) if edit.get("archived") else new

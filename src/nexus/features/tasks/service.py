@@ -14,7 +14,7 @@ from nexus.features.tasks.domain import (
     TaskRef,
     TaskStatus,
 )
-from nexus.features.tasks.editing import changes_of, edited_items, fields_of
+from nexus.features.tasks.editing import changes_of, edited, fields_of
 from nexus.features.tasks.errors import PositionNeighbour, TaskNotFound
 from nexus.features.tasks.events import (
     TaskComplexityInherited,
@@ -71,18 +71,12 @@ class TaskService:
         if edit.get("archived") is not False and set(edit) != {"archived"}:
             old.check_not_archived()
 
-        new = replace(old, **await self._maker.checked(fields_of(edit), old.project_id, old.custom))
-        if "archived" in edit:
-            new = new.archived(at=at) if edit["archived"] else replace(new, archived_at=None)
-        if "acceptance" in edit:
-            new = replace(new, acceptance=edited_items(old, edit["acceptance"]))
-        if "assignees" in edit:
-            assignees = await self._tasks.parts.get_assignees(edit["assignees"])
-            new = replace(new, assignees=assignees)
-        if "labels" in edit:
-            labels = await self._labels.ensure(edit["labels"])
-            names = sorted((label.name for label in labels.values()), key=str.casefold)
-            new = replace(new, labels=tuple(names))
+        fields = await self._maker.checked(fields_of(edit), old.project_id, old.custom)
+        new = old.archived(at=at) if edit.get("archived") else old
+        people = await self._tasks.parts.get_assignees(edit.get("assignees", ()))
+        labels = await self._labels.ensure(edit.get("labels", ()))
+        names = [label.name for label in labels.values()]
+        new = edited(new, edit, fields, assignees=people, labels=names)
         if "parent" in edit:
             new = await self._graph.with_parent(new, edit["parent"])
         changes = changes_of(old, new)
