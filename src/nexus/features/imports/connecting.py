@@ -67,8 +67,8 @@ class EdgeWriter:
         plan = Plan(graph=await self._graph.load())
         wanted = await asyncio.to_thread(_wanted, backlog)
         names = {name for pair in wanted for name in pair}
-        if one.is_dry_run:
-            names |= (await asyncio.to_thread(_parents, backlog)).keys()
+        parents = await asyncio.to_thread(_parents, backlog) if one.is_dry_run else {}
+        names |= parents.keys()
         for list_name in {name for name, _ in names}:
             ids = [external_id for name, external_id in names if name == list_name]
             for start in range(0, len(ids), LOOKED_UP):
@@ -76,8 +76,7 @@ class EdgeWriter:
                     one.source, list_name, ids[start : start + LOOKED_UP]
                 )
                 plan.ids |= {(list_name, ext): task_id for ext, task_id in found.items()}
-        if one.is_dry_run:
-            self._imagine(plan, await asyncio.to_thread(_parents, backlog))
+        self._imagine(plan, parents)
         pairs = [
             (plan.ids[task], plan.ids[on])
             for task, on in wanted
