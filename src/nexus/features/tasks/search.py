@@ -108,11 +108,14 @@ class SearchIndex:
 
 def matching(of: Template) -> Any:
     """True of the tasks that the value `search_query` finds."""
-    found = select(TaskTextRow.task_id).where(TaskTextRow.workspace_id == of.workspace_id)
     if of.dialect == "postgresql":
         tsvector = type_coerce(text("task_texts.words"), TSVECTOR)
         asked = text("CAST(:search_query AS tsquery)")
-        return TaskRow.id.in_(found.where(tsvector.bool_op("@@")(asked)))
+        return TaskRow.id.in_(
+            select(TaskTextRow.task_id).where(
+                TaskTextRow.workspace_id == of.workspace_id, tsvector.bool_op("@@")(asked)
+            )
+        )
     # CROSS JOIN, which SQLite does not turn round: it would ask the index once for every task.
     rows = text(
         "SELECT t.task_id FROM task_words w CROSS JOIN task_texts t ON t.number = w.rowid"
