@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import cached_property
 from importlib.metadata import version as installed_version
 from typing import Any
 
@@ -54,12 +55,23 @@ class Nexus:
     def __init__(self, database: Database, settings: Settings) -> None:
         self.streams = EventStreams(database)
         self.litestar = create_litestar(database, settings, self.streams)
-        self.openapi = describe(self.litestar, VERSION)
-        self.litestar.state.openapi_document = msgspec.json.encode(self.openapi)
+        self.litestar.state.describe = self._described
         self._asgi: AsgiApp = outermost(self.litestar)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         await self._asgi(scope, receive, send)
+
+    @cached_property
+    def openapi(self) -> dict[str, Any]:
+        """Made when it is asked for: it takes a while, and memory that most servers never need."""
+        return describe(self.litestar, VERSION)
+
+    @cached_property
+    def _document(self) -> bytes:
+        return msgspec.json.encode(self.openapi)
+
+    async def _described(self) -> bytes:
+        return await asyncio.to_thread(lambda: self._document)
 
 
 def create_litestar(database: Database, settings: Settings, streams: EventStreams) -> Litestar:
@@ -75,7 +87,7 @@ def create_litestar(database: Database, settings: Settings, streams: EventStream
         dependencies={
             "version": _value(VERSION),
             "check_ready": _value(_ready_check(database)),
-            "openapi_document": Provide(_document, sync_to_thread=False),
+            "openapi_document": Provide(_document),
         },
         middleware=[
             Authentication(
@@ -133,8 +145,8 @@ def _value(value: Any) -> Provide:
     return Provide(provide, use_cache=True, sync_to_thread=False)
 
 
-def _document(state: State) -> bytes:
-    return state.openapi_document
+async def _document(state: State) -> bytes:
+    return await state.describe()
 
 
 def _still_there(credentials: Credentials) -> Callable[[Request[Any, Any, Any]], StillThere]:

@@ -12,7 +12,14 @@ from granian.server.embed import Server
 
 from nexus.entrypoints.first_start import FirstStart, prepare
 from nexus.entrypoints.http import Nexus
-from nexus.entrypoints.processes import CannotServe, on_signal, opened, told_of_commits, working
+from nexus.entrypoints.processes import (
+    CannotServe,
+    give_memory_back,
+    on_signal,
+    opened,
+    told_of_commits,
+    working,
+)
 from nexus.platform.database import Database
 from nexus.platform.logging import configure, logger
 from nexus.platform.profiles import Profile, Profiles, ProfilesUnreadable
@@ -56,6 +63,7 @@ async def _answer(nexus: Nexus, database: Database, settings: Settings) -> None:
         server.stop()
 
     on_signal(stop)
+    give_memory_back()
     log.info("server.started", url=_url(settings), database=database.dialect)
     await server.serve()
     log.info("server.stopped")
