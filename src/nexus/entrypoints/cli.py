@@ -1,12 +1,14 @@
 """The command line `nexus`: user commands speak HTTP, operator commands run in this process."""
 
 import os
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from typer.core import TyperGroup
 from typing_extensions import override
 
+from nexus.entrypoints.job_commands import app as operators_job_commands
+from nexus.entrypoints.operating import settings_of
 from nexus.features.comments.cli import app as comment_commands
 from nexus.features.events.cli import list_events, watch
 from nexus.features.fields.cli import app as field_commands
@@ -86,6 +88,7 @@ app.add_typer(job_commands)
 app.add_typer(account)
 app.add_typer(sessions)
 app.add_typer(profile_commands)
+app.add_typer(operators_job_commands)
 app.command("login")(login)
 app.command("logout")(logout)
 app.command("api")(call_api)
@@ -128,7 +131,7 @@ def serve(
     """
     from nexus.entrypoints import serve as server  # noqa: PLC0415 - user commands stay quick
 
-    settings = _settings(host, port, database)
+    settings = settings_of(host=host, port=port, database=database)
     try:
         server.serve(settings, migrating=migrating, with_worker=with_worker)
     except server.CannotServe as error:
@@ -154,7 +157,7 @@ def worker(
     from nexus.entrypoints.processes import CannotServe  # noqa: PLC0415
 
     try:
-        process.work(_settings(None, None, database))
+        process.work(settings_of(database=database))
     except CannotServe as error:
         fail(str(error), 1)
 
@@ -177,37 +180,12 @@ def migrate(
     """
     from nexus.entrypoints.processes import CannotServe, migrate_settings  # noqa: PLC0415
 
-    settings = _settings(None, None, database)
+    settings = settings_of(database=database)
     try:
         migrate_settings(settings, revision)
     except CannotServe as error:
         fail(str(error), 7)
     output().print("The schema is up to date." if revision == "head" else f"At {revision}.")
-
-
-def _settings(host: str | None, port: int | None, database: str | None) -> Any:
-    from pydantic import ValidationError  # noqa: PLC0415
-
-    from nexus.platform.database_url import DatabaseUrlNotUnderstood, understand_url  # noqa: PLC0415
-    from nexus.platform.settings import Settings  # noqa: PLC0415
-
-    flags: dict[str, Any] = {}
-    if database:
-        flags["database"] = {"url": database}
-    if host or port is not None:
-        given = {"host": host, "port": port}
-        flags["http"] = {name: value for name, value in given.items() if value is not None}
-    try:
-        settings = Settings(**flags)
-        understand_url(settings.database.url.get_secret_value())
-    except ValidationError as error:
-        wrong = "; ".join(
-            f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()
-        )
-        fail(f"The settings are wrong: {wrong}. See docs/reference/settings.md.", 6)
-    except DatabaseUrlNotUnderstood as error:
-        fail(str(error), 6)
-    return settings
 
 
 def main() -> None:

@@ -34,7 +34,7 @@ async def opened(settings: Settings, *, migrating: bool) -> AsyncGenerator[Datab
     try:
         problem = await schema_problem(database)
     except DATABASE_FAILURES as error:
-        raise CannotServe(_unusable(error)) from error
+        raise CannotServe(unusable(error)) from error
     if problem:
         raise CannotServe(f"Nexus cannot run on this database: {problem}.")
     try:
@@ -60,7 +60,7 @@ def migrate_settings(settings: Settings, revision: str = "head") -> None:
     try:
         migrate(direct_url(settings), revision)
     except DATABASE_FAILURES as error:
-        raise CannotServe(_unusable(error)) from error
+        raise CannotServe(unusable(error)) from error
 
 
 def direct_url(settings: Settings) -> DatabaseUrl:
@@ -116,7 +116,7 @@ def on_signal(stop: Callable[[], None]) -> None:
         loop.add_signal_handler(told, stop)
 
 
-def _unusable(error: Exception) -> str:
+def unusable(error: Exception) -> str:
     """In the driver's own words, which name the host or file and never the password."""
     cause = getattr(error, "orig", None) or error
     return f"The database cannot be reached or used: {str(cause).strip()}"
