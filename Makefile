@@ -7,7 +7,7 @@ RUN_LOCK := requirements.lock
 DEV_LOCK := requirements-dev.lock
 UV_VERSION := 0.13.8
 
-.PHONY: help run setup dev check fix test bench lint types contracts migrations generated client docs \
+.PHONY: help run setup dev check fix test bench soak lint types contracts migrations generated client docs \
 	migration migrate lock db-reset clean
 
 help: ## List the verbs
@@ -43,6 +43,9 @@ generated: $(VENV)/.dev
 
 bench: $(VENV)/.dev ## Measure requests a second on both databases: make bench ARGS='--tasks 5000'
 	@$(BIN)/python -m tools.postgres -- $(BIN)/python -m bench $(ARGS)
+
+soak: $(VENV)/.dev ## Look for what must never happen, for minutes: make soak ARGS='--seconds 600'
+	@$(BIN)/python -m tools.postgres -- $(BIN)/python -m soak $(ARGS)
 
 fix: $(VENV)/.dev ## Mend what can be mended by a program
 	@$(BIN)/ruff check --fix-only --quiet .

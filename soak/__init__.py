@@ -1,0 +1,1 @@
+"""Long, random runs that look for what must never happen: make soak."""
