@@ -6,7 +6,7 @@ Imports nothing of the server: a command must start in a fraction of a second.
 import csv
 import os
 import sys
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, NoReturn, TypeVar
@@ -19,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nexus.platform.profiles import Profile, Profiles, ProfilesUnreadable
+from nexus_client import models
 from nexus_client.client import NexusClient
 from nexus_client.connection import TIMEOUT_S, ApiError, ServerNotReached
 
@@ -277,6 +278,36 @@ def complete_labels(context: typer.Context, incomplete: str) -> list[str]:
         return [name for name in names if name.casefold().startswith(wanted)]
 
     return _live(context, find)
+
+
+# What lists of tasks are filtered by, in every command that does.
+Status = Annotated[list[str] | None, typer.Option("--status", "-s", help="In this status.")]
+Label = Annotated[
+    list[str] | None,
+    typer.Option("--label", "-l", help="With this label.", autocompletion=complete_labels),
+]
+Priority = Annotated[list[str] | None, typer.Option(help="Of this priority.")]
+Assignee = Annotated[str | None, typer.Option(help="An id, 'me' or 'none'.")]
+CreatedBy = Annotated[str | None, typer.Option(help="Created by this actor (id).")]
+Parent = Annotated[str | None, typer.Option(help="Subtasks of this task, or 'none'.")]
+Repository = Annotated[str | None, typer.Option(help="About this repository (id).")]
+Waiting = Annotated[
+    bool | None, typer.Option("--waiting/--not-waiting", help="Held up by others, or not.")
+]
+DueFrom = Annotated[str | None, typer.Option(help="Due then or later.")]
+DueUntil = Annotated[str | None, typer.Option(help="Due then or earlier.")]
+UpdatedSince = Annotated[str | None, typer.Option(help="Changed since, as 2026-12-01T00:00:00Z.")]
+Search = Annotated[str | None, typer.Option("--search", "-q", help="Words in the task.")]
+Archived = Annotated[bool | None, typer.Option("--archived", help="The archived ones.")]
+Sort = Annotated[
+    str | None, typer.Option(help="newest oldest updated priority due rank key next relevance")
+]
+
+
+def given_filters(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The filters among all the arguments (`locals()`) of a command, where they were given."""
+    names = models.ViewQueryIn.__struct_encode_fields__
+    return {name: arguments[name] for name in names if arguments[name] is not None}
 
 
 def _harmless(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What people call users and repositories, found as the ids that the API takes."""
+"""What people call users, repositories and views, found as the ids that the API takes."""
 
 from collections.abc import Callable, Generator, Sequence
 from itertools import chain
@@ -57,6 +57,16 @@ def find_repository(api: NexusClient, wanted: str) -> models.RepositoryOut:
     )
     fitting = [one for one in found if name == one.name.casefold() or wanted == one.url]
     return the_one("repository", wanted, fitting[:1], "'nexus repository list' shows all.")
+
+
+def find_view(api: NexusClient, wanted: str) -> models.ViewOut:
+    """A saved view by id or name. Ends the command if none is."""
+    if is_id(wanted):
+        return api.get_view(wanted)
+    name = wanted.casefold()
+    found = every(lambda cursor: api.list_views(cursor=cursor, limit=200))
+    fitting = [one for one in found if one.name.casefold() == name]
+    return the_one("saved view", wanted, fitting, "'nexus view list' shows all.")
 
 
 def is_id(text: str) -> bool:

@@ -8,16 +8,30 @@ from msgspec import UNSET
 
 from nexus.features.tasks.printing import done, print_task, print_tasks
 from nexus.platform.cli import (
+    Archived,
+    Assignee,
+    CreatedBy,
     Csv,
     Cursor,
+    DueFrom,
+    DueUntil,
     Json,
+    Label,
     Limit,
+    Parent,
+    Priority,
+    Repository,
+    Search,
+    Sort,
+    Status,
+    UpdatedSince,
+    Waiting,
     client,
-    complete_labels,
     complete_projects,
     complete_tasks,
     edited,
     fail,
+    given_filters,
     group,
     long_text,
     named_tasks,
@@ -27,8 +41,8 @@ from nexus.platform.cli import (
     print_more,
     word,
 )
+from nexus.platform.finding import find_view
 from nexus_client import models
-from nexus_client.client import NexusClient
 
 Ref = Annotated[
     str,
@@ -53,38 +67,28 @@ app = group("task", "Look at tasks and change them.")
 
 @app.command("list")
 def list_tasks(
-    status: Annotated[
-        list[str] | None, typer.Option("--status", "-s", help="In this status.")
-    ] = None,
+    status: Status = None,
     project: Project = None,
-    label: Annotated[
-        list[str] | None,
-        typer.Option("--label", "-l", help="With this label.", autocompletion=complete_labels),
-    ] = None,
-    priority: Annotated[list[str] | None, typer.Option(help="Of this priority.")] = None,
-    assignee: Annotated[str | None, typer.Option(help="An id, 'me' or 'none'.")] = None,
-    created_by: Annotated[str | None, typer.Option(help="Created by this actor (id).")] = None,
-    parent: Annotated[str | None, typer.Option(help="Subtasks of this task, or 'none'.")] = None,
-    repository: Annotated[str | None, typer.Option(help="About this repository (id).")] = None,
+    label: Label = None,
+    priority: Priority = None,
+    assignee: Assignee = None,
+    created_by: CreatedBy = None,
+    parent: Parent = None,
+    repository: Repository = None,
     field: Annotated[
         list[str] | None, typer.Option(help="Such as severity=high or 'points>=3' (repeatable).")
     ] = None,
-    ready: Annotated[bool, typer.Option("--ready", help="Only what you could begin now.")] = False,
-    waiting: Annotated[
-        bool | None, typer.Option("--waiting/--not-waiting", help="Held up by others, or not.")
+    ready: Annotated[
+        bool | None, typer.Option("--ready", help="Only what you could begin now.")
     ] = None,
-    due_from: Annotated[str | None, typer.Option(help="Due then or later.")] = None,
-    due_until: Annotated[str | None, typer.Option(help="Due then or earlier.")] = None,
-    updated_since: Annotated[
-        str | None, typer.Option(help="Changed since, as 2026-12-01T00:00:00Z.")
-    ] = None,
-    q: Annotated[str | None, typer.Option("--search", "-q", help="Words in the task.")] = None,
-    archived: Annotated[bool, typer.Option("--archived", help="The archived ones.")] = False,
+    waiting: Waiting = None,
+    due_from: DueFrom = None,
+    due_until: DueUntil = None,
+    updated_since: UpdatedSince = None,
+    q: Search = None,
+    archived: Archived = None,
     view: Annotated[str | None, typer.Option(help="A saved view, by name or id.")] = None,
-    sort: Annotated[
-        str | None,
-        typer.Option(help="newest oldest updated priority due rank key next relevance"),
-    ] = None,
+    sort: Sort = None,
     limit: Limit = 50,
     cursor: Cursor = None,
     as_csv: Csv = False,
@@ -99,29 +103,10 @@ def list_tasks(
       nexus task list --search "payment web" --sort relevance
       nexus task list --view "My bugs" --field 'points>=3' --csv
     """
+    given = given_filters(locals())
     api = client()
-    given: dict[str, Any] = {
-        "status": status,
-        "project": project,
-        "label": label,
-        "priority": priority,
-        "assignee": assignee,
-        "created_by": created_by,
-        "parent": parent,
-        "repository": repository,
-        "field": field,
-        "ready": ready or None,
-        "waiting": waiting,
-        "due_from": due_from,
-        "due_until": due_until,
-        "updated_since": updated_since,
-        "q": q,
-        "archived": archived or None,
-        "sort": sort,
-    }
-    saved = _view(api, view).query if view else {}
-    query = saved | {name: value for name, value in given.items() if value is not None}
-    page = api.list_tasks(**query, limit=limit, cursor=cursor)
+    saved = find_view(api, view).query if view else {}
+    page = api.list_tasks(**saved | given, limit=limit, cursor=cursor)
     if as_json:
         print_json(page)
         return
@@ -336,15 +321,6 @@ def set_task_status(
 
 app.command("show", hidden=True)(get_task)
 app.command("edit", hidden=True)(update_task)
-
-
-def _view(api: NexusClient, wanted: str) -> models.ViewOut:
-    views = api.list_views(limit=200).items
-    found = [one for one in views if wanted in {one.id, one.name}]
-    if not found:
-        names = ", ".join(one.name for one in views) or "none yet"
-        fail(f"There is no saved view {wanted!r}. There are: {names}.", 4)
-    return found[0]
 
 
 def _status_and_tasks(arguments: list[str]) -> tuple[str, list[str]]:

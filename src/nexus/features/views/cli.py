@@ -8,14 +8,28 @@ from msgspec import UNSET
 
 from nexus.features.tasks.printing import print_tasks
 from nexus.platform.cli import (
+    Archived,
+    Assignee,
+    CreatedBy,
     Csv,
     Cursor,
+    DueFrom,
+    DueUntil,
     Json,
+    Label,
     Limit,
+    Parent,
+    Priority,
+    Repository,
+    Search,
+    Sort,
+    Status,
+    UpdatedSince,
+    Waiting,
     client,
-    complete_labels,
     complete_projects,
     fail,
+    given_filters,
     group,
     output,
     plain,
@@ -23,38 +37,16 @@ from nexus.platform.cli import (
     print_more,
     print_table,
 )
-from nexus.platform.finding import every, is_id, the_one
+from nexus.platform.finding import find_view
 from nexus_client import models
-from nexus_client.client import NexusClient
 
 View = Annotated[str, typer.Argument(metavar="VIEW", help="The view's name or id.")]
-Status = Annotated[list[str] | None, typer.Option("--status", "-s", help="In this status.")]
 Project = Annotated[
     list[str] | None,
     typer.Option("--project", "-p", help="Of this project.", autocompletion=complete_projects),
 ]
-Label = Annotated[
-    list[str] | None,
-    typer.Option("--label", "-l", help="With this label.", autocompletion=complete_labels),
-]
-Priority = Annotated[list[str] | None, typer.Option(help="Of this priority.")]
-Assignee = Annotated[str | None, typer.Option(help="An id, 'me' or 'none'.")]
-CreatedBy = Annotated[str | None, typer.Option(help="Created by this actor (id).")]
-Parent = Annotated[str | None, typer.Option(help="Subtasks of this task, or 'none'.")]
-Repository = Annotated[str | None, typer.Option(help="About this repository (id).")]
 Field = Annotated[list[str] | None, typer.Option(help="Such as severity=high or 'points>=3'.")]
 Ready = Annotated[bool | None, typer.Option("--ready", help="Only what one could begin now.")]
-Waiting = Annotated[
-    bool | None, typer.Option("--waiting/--not-waiting", help="Held up by others, or not.")
-]
-DueFrom = Annotated[str | None, typer.Option(help="Due then or later.")]
-DueUntil = Annotated[str | None, typer.Option(help="Due then or earlier.")]
-UpdatedSince = Annotated[str | None, typer.Option(help="Changed since, as 2026-12-01T00:00:00Z.")]
-Search = Annotated[str | None, typer.Option("--search", "-q", help="Words in the task.")]
-Archived = Annotated[bool | None, typer.Option("--archived", help="The archived ones.")]
-Sort = Annotated[
-    str | None, typer.Option(help="newest oldest updated priority due rank key next relevance")
-]
 
 app = group("view", "Save lists of tasks under a name, look at them and run them.")
 
@@ -99,7 +91,7 @@ def get_view(view: View, as_json: Json = False) -> None:
       nexus view get "My bugs"
     """
     api = client()
-    found = api.get_view(_view(api, view).id)
+    found = api.get_view(find_view(api, view).id)
     if as_json:
         print_json(found)
         return
@@ -139,25 +131,7 @@ def create_view(
       nexus view create "My bugs" --label bug --assignee me --sort due
       nexus view create "Big and ready" --ready --field 'points>=8' --shared
     """
-    query = _query(
-        status=status,
-        project=project,
-        label=label,
-        priority=priority,
-        assignee=assignee,
-        created_by=created_by,
-        parent=parent,
-        repository=repository,
-        field=field,
-        ready=ready,
-        waiting=waiting,
-        due_from=due_from,
-        due_until=due_until,
-        updated_since=updated_since,
-        q=q,
-        archived=archived,
-        sort=sort,
-    )
+    query = given_filters(locals())
     made = client().create_view(models.ViewIn(name=name, query=_wire(query), is_shared=shared))
     sentence = f"Saved. 'nexus view run {shlex.quote(made.name)}' lists its tasks."
     print_json(made) if as_json else output().print(plain(sentence))
@@ -203,27 +177,9 @@ def update_view(
       nexus view update "My bugs" --label bug --label urgent
       nexus view update "My bugs" --without assignee --shared --name "All bugs"
     """
+    changes = given_filters(locals())
     api = client()
-    old = _view(api, view)
-    changes = _query(
-        status=status,
-        project=project,
-        label=label,
-        priority=priority,
-        assignee=assignee,
-        created_by=created_by,
-        parent=parent,
-        repository=repository,
-        field=field,
-        ready=ready,
-        waiting=waiting,
-        due_from=due_from,
-        due_until=due_until,
-        updated_since=updated_since,
-        q=q,
-        archived=archived,
-        sort=sort,
-    )
+    old = find_view(api, view)
     patch = models.ViewPatch(
         name=UNSET if name is None else name,
         query=_wire(_less(old.query, without or []) | changes) if changes or without else UNSET,
@@ -243,7 +199,7 @@ def remove_view(view: View, as_json: Json = False) -> None:
       nexus view remove "My bugs"
     """
     api = client()
-    found = _view(api, view)
+    found = find_view(api, view)
     api.remove_view(found.id)
     sentence = f"{found.name} is removed."
     print_json({"removed": found.id}) if as_json else output().print(plain(sentence))
@@ -265,7 +221,7 @@ def run_view(
       nexus view run "My bugs" --json | nexus task status in_progress -
     """
     api = client()
-    page = api.list_tasks(**_view(api, view).query, limit=limit, cursor=cursor)
+    page = api.list_tasks(**find_view(api, view).query, limit=limit, cursor=cursor)
     if as_json:
         print_json(page)
         return
@@ -275,19 +231,6 @@ def run_view(
 
 app.command("show", hidden=True)(get_view)
 app.command("edit", hidden=True)(update_view)
-
-
-def _view(api: NexusClient, wanted: str) -> models.ViewOut:
-    if is_id(wanted):
-        return api.get_view(wanted)
-    name = wanted.casefold()
-    found = every(lambda cursor: api.list_views(cursor=cursor, limit=200))
-    fitting = [one for one in found if one.name.casefold() == name]
-    return the_one("saved view", wanted, fitting, "'nexus view list' shows all.")
-
-
-def _query(**filters: Any) -> dict[str, Any]:
-    return {name: value for name, value in filters.items() if value is not None}
 
 
 def _less(query: dict[str, Any], without: list[str]) -> dict[str, Any]:
