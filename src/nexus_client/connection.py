@@ -120,7 +120,7 @@ class Connection:
                 if response.status_code >= 400:
                     response.read()
                     raise _api_error(response)
-                yield from _messages(response.iter_lines())
+                yield from _messages(_lines(response.iter_text()))
         except httpx.TransportError as error:
             raise self._not_reached(error) from error
 
@@ -129,6 +129,14 @@ class Connection:
             f"No answer from {self.url} ({error or type(error).__name__}). Is the server "
             "running ('make run' or 'nexus serve')? 'nexus login' chooses another one."
         )
+
+
+def _lines(pieces: Iterable[str]) -> Iterator[str]:
+    """Split at line feeds alone: texts may hold other marks that end a line elsewhere."""
+    rest = ""
+    for piece in pieces:
+        *lines, rest = (rest + piece).split("\n")
+        yield from lines
 
 
 def _messages(lines: Iterable[str]) -> Iterator[Message]:

@@ -45,6 +45,15 @@ class _Found:
         return self.until is None or at < self.until
 
 
+class _Refused(CredentialRefused):
+    """A key that was looked up and is not good."""
+
+    def __init__(self, found: KeyFound) -> None:
+        self.found = found
+        self.why = found.refusal or "there is no such key"
+        super().__init__(why=self.why)
+
+
 class Credentials:
     """Looks callers up, one statement each, and puts refused keys on record."""
 
@@ -59,7 +68,15 @@ class Credentials:
         database.wakeups.listen(self._forget)
 
     async def identify(self, presented: Presented) -> Caller | None:
-        """The caller, or None without a credential. Raises CredentialRefused."""
+        """The caller, or None without a credential. Raises CredentialRefused, and notes it."""
+        try:
+            return await self.look_again(presented)
+        except _Refused as refused:
+            await self._refuse(refused.found, presented.address)
+            raise CredentialRefused(why=refused.why) from None
+
+    async def look_again(self, presented: Presented) -> Caller | None:
+        """The same for whoever was identified before, on whom no refusal is put on record."""
         token = presented.key or presented.session
         if token is None:
             return None
@@ -89,8 +106,7 @@ class Credentials:
         async with self._database.system_reading() as tx:
             found = await self._key_lookup(tx).find(text)
         if found.refusal or found.key is None or found.actor is None:
-            await self._refuse(found, presented.address)
-            raise CredentialRefused(why=found.refusal or "there is no such key")
+            raise _Refused(found)
         if presented.workspace_id not in {None, found.key.workspace_id}:
             raise WorkspaceNotFound(id=presented.workspace_id)
         caller = Caller(

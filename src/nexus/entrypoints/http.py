@@ -155,7 +155,7 @@ def _still_there(credentials: Credentials) -> Callable[[Request[Any, Any, Any]],
     def provide(request: Request[Any, Any, Any]) -> StillThere:
         async def look() -> Actor | None:
             try:
-                caller = await credentials.identify(request.scope["state"]["presented"])
+                caller = await credentials.look_again(request.scope["state"]["presented"])
             except (CredentialRefused, NotFound):
                 return None
             actor = caller.actor if caller else None
@@ -176,6 +176,7 @@ def _cors(origins: tuple[str, ...]) -> CORSConfig | None:
             "Authorization",
             "Content-Type",
             "Idempotency-Key",
+            "Last-Event-ID",
             "If-Match",
             "X-CSRF-Token",
             "X-Nexus-Workspace",

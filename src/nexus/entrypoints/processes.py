@@ -3,11 +3,14 @@
 import asyncio
 import ctypes
 import gc
+import os
 import signal
+import sys
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from multiprocessing import get_context
+from typing import NoReturn
 
 from nexus.entrypoints.manifest import JOBS
 from nexus.platform.database import DATABASE_FAILURES, Database
@@ -107,6 +110,13 @@ def give_memory_back() -> None:
     gc.collect()
     with suppress(OSError, AttributeError):  # not every C library has it
         ctypes.CDLL(None).malloc_trim(0)
+
+
+def leave() -> NoReturn:
+    """End the process now that all is closed, whatever threads of libraries still wait for."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def on_signal(stop: Callable[[], None]) -> None:

@@ -15,6 +15,7 @@ from nexus.entrypoints.http import Nexus
 from nexus.entrypoints.processes import (
     CannotServe,
     give_memory_back,
+    leave,
     on_signal,
     opened,
     told_of_commits,
@@ -26,6 +27,11 @@ from nexus.platform.profiles import Profile, Profiles, ProfilesUnreadable
 from nexus.platform.settings import Settings
 
 log = logger(__name__)
+
+BACKLOG, CONNECTIONS = 1024, 16_384
+"""Connections that wait to be taken, and that are open; Granian's own 128 is one stream each."""
+ENDS_WITHIN_S = 3.0
+"""How long requests have to end when the process is told to, before its jobs are."""
 
 
 def serve(settings: Settings, *, migrating: bool, with_worker: bool) -> None:
@@ -45,10 +51,14 @@ async def _serve(settings: Settings, *, migrating: bool, with_worker: bool) -> N
             if with_worker:
                 await stack.enter_async_context(working(database, settings))
             await _answer(Nexus(database, settings), database, settings)
+    leave()
 
 
 async def _answer(nexus: Nexus, database: Database, settings: Settings) -> None:
-    """Take requests until a signal comes and those that are being answered have ended."""
+    """Take requests until a signal comes, and then until those that are being answered end.
+
+    Not for ever: the web server also waits for clients that do not take what they asked for.
+    """
     server = Server(
         nexus,
         address=settings.http.host,
@@ -56,17 +66,26 @@ async def _answer(nexus: Nexus, database: Database, settings: Settings) -> None:
         interface=Interfaces.ASGI,
         websockets=False,
         log_enabled=False,
+        backlog=BACKLOG,
+        backpressure=CONNECTIONS,
     )
+    is_late = asyncio.Event()
 
     def stop() -> None:
         nexus.streams.stop()  # the server waits for open answers, and a stream would never end
         server.stop()
+        asyncio.get_running_loop().call_later(ENDS_WITHIN_S, is_late.set)
 
     on_signal(stop)
     give_memory_back()
     log.info("server.started", url=_url(settings), database=database.dialect)
-    await server.serve()
-    log.info("server.stopped")
+    serving = asyncio.create_task(server.serve())
+    waiting = asyncio.create_task(is_late.wait())
+    await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if serving.done():
+        serving.result()
+    log.info("server.stopped", in_time=serving.done())
 
 
 def _check_port(host: str, port: int) -> None:

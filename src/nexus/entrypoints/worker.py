@@ -2,7 +2,7 @@
 
 import asyncio
 
-from nexus.entrypoints.processes import on_signal, opened, told_of_commits, working
+from nexus.entrypoints.processes import leave, on_signal, opened, told_of_commits, working
 from nexus.platform.logging import configure
 from nexus.platform.settings import Settings
 
@@ -22,3 +22,4 @@ async def _work(settings: Settings) -> None:
         working(database, settings),
     ):
         await asked_to_end.wait()
+    leave()

@@ -22,6 +22,7 @@ CHANNEL = "nexus_wakeups"
 GATHERED_S = 0.005
 AGAIN_AFTER_S = 1.0
 LOOKS_AFTER_S = 5.0  # a connection that a firewall has dropped is noticed by using it
+DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError)
 _connect: Any = asyncpg.connect  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - it has no types
 _NOTIFY = "SELECT pg_notify($1, told) FROM unnest($2::text[]) told"
 
@@ -44,7 +45,7 @@ class PostgresRelay:
             while True:
                 try:
                     await self._run()
-                except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                except (OSError, TimeoutError, *DRIVER_ERRORS) as error:
                     log.warning("wakeups.disconnected", error=str(error))
                 await asyncio.sleep(AGAIN_AFTER_S)
         finally:
@@ -76,7 +77,12 @@ class PostgresRelay:
         await asyncio.sleep(GATHERED_S)
         told, self._pending = self._pending, set()
         self._has_pending.clear()
-        await connection.execute(_NOTIFY, CHANNEL, sorted(told), timeout=LOOKS_AFTER_S)
+        try:
+            await connection.execute(_NOTIFY, CHANNEL, sorted(told), timeout=LOOKS_AFTER_S)
+        except (OSError, TimeoutError, *DRIVER_ERRORS):
+            self._pending |= told  # the next connection tells it
+            self._has_pending.set()
+            raise
 
     def _pass_on(self, wakeup: Wakeup) -> None:
         access = int(wakeup.changes_access)

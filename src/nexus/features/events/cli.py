@@ -21,12 +21,13 @@ from nexus.platform.cli import (
     print_more,
     print_table,
 )
-from nexus_client.connection import ServerNotReached
+from nexus_client.connection import ApiError, ServerNotReached
 from nexus_client.models import EventOut
 
 STREAM = "/api/v1/events/stream"
 STREAM_TIMEOUT_S = 60.0  # four heartbeats
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 10.0
+AWAY = {502, 503, 504}  # what a proxy says while the server starts again
 COLOURS = {"task": "green", "project": "blue", "key": "red", "session": "red", "member": "magenta"}
 
 
@@ -117,17 +118,19 @@ def watch(
     query = {"task": task, "name": name, "actor": actor, "subject": subject, "wait": wait}
     place, pause = after, FIRST_PAUSE_S
     while True:
+        is_cut_off = False
         try:
             for message in client(STREAM_TIMEOUT_S).messages(STREAM, query=query, after=place):
                 place, pause = place if message.id is None else message.id, FIRST_PAUSE_S
+                is_cut_off = message.name == "reconnect"
                 if message.name == "end":
                     fail(_reason(message.data), 3)
                 if message.name == "message" and message.data:
                     _show(message.data, as_json=as_json)
-            if wait is not None:
+            if wait is not None and not is_cut_off:
                 return
-        except ServerNotReached as error:
-            if place is None:
+        except (ServerNotReached, ApiError) as error:
+            if place is None or (isinstance(error, ApiError) and error.status not in AWAY):
                 raise
             messages().print(f"[yellow]{plain(str(error))}[/yellow] Trying again.")
         time.sleep(pause)

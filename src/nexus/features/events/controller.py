@@ -12,7 +12,7 @@ from litestar.params import HeaderParameter, QueryParameter
 from nexus.features.events.domain import EventFilter
 from nexus.features.events.dto import EventOut, EventPage
 from nexus.features.events.service import EventService
-from nexus.features.events.sse import as_text, place_of
+from nexus.features.events.sse import COME_BACK, as_text, place_of
 from nexus.features.events.streaming import EventStreams, StillThere
 from nexus.features.events.wiring import event_service
 from nexus.platform.actor import Actor, ActorId
@@ -151,7 +151,8 @@ class EventController(Controller):
         )
         which = await log.narrowed(which, task)
         begin = after if last_event_id is None else place_of(last_event_id)
-        return EventStream(as_text(streams.read(actor, which, begin, still_there, wait)))
+        items = streams.read(actor, which, begin, still_there, wait)
+        return EventStream(as_text(items), come_back=COME_BACK)
 
 
 class ActivityController(Controller):

@@ -40,7 +40,14 @@ def _message(item: Item) -> bytes:
             # Without data it is no message, but the reader's place moves on.
             return b"id: %d\n: heartbeat\n\n" % item.seq
         case Ended():
-            name = b"end" if item.is_final else b"reconnect"
-            return b"event: %b\ndata: %b\n\n" % (name, _encode({"reason": item.reason}))
+            return _about_the_stream(item)
         case _:
             return b"id: %d\ndata: %b\n\n" % (item.seq, _encode(EventOut.of(item)))
+
+
+def _about_the_stream(end: Ended) -> bytes:
+    name = b"end" if end.is_final else b"reconnect"
+    return b"event: %b\ndata: %b\n\n" % (name, _encode({"reason": end.reason}))
+
+
+COME_BACK = _about_the_stream(Ended("This stream has become long. Go on.", is_final=False))

@@ -6,6 +6,7 @@ nor get one twice, and what it has not taken yet costs nobody anything.
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -25,7 +26,8 @@ REMEMBERED = 2_000  # events of a workspace that readers get without asking the 
 HEARTBEAT_S = 15.0
 LOOKS_AFTER_S = {"sqlite": 0.5, "postgresql": 2.0}
 """How often a tail looks without being told. On SQLite nobody tells one process of another's."""
-ACCESS_EVERY = 4  # heartbeats: an expired key ends its streams within a minute
+ACCESS_EVERY_S = 60.0
+"""How often a reader is asked who it is though nothing has changed: a key may have expired."""
 
 
 @dataclass(frozen=True)
@@ -50,13 +52,14 @@ StillThere = Callable[[], Awaitable[Actor | None]]
 
 @dataclass
 class _Tail:
-    """The newest events of one workspace, and who waits for more."""
+    """The newest events of one workspace, and who waits for more. `era` rises with access."""
 
     workspace_id: WorkspaceId
     last: int
     hidden: HiddenProjects
     events: deque[PastEvent] = field(default_factory=lambda: deque[PastEvent](maxlen=REMEMBERED))
     readers: int = 0
+    era: int = 0
     looking: asyncio.Event = field(default_factory=asyncio.Event)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
@@ -82,7 +85,6 @@ class EventStreams:
         self._database = database
         self._tails: dict[WorkspaceId, _Tail] = {}
         self._opening = asyncio.Lock()
-        self._era = 0
         self._wakeups = 0
         self._is_stopping = False
         self._readers = 0
@@ -114,43 +116,50 @@ class EventStreams:
         """
         tail = await self._join(actor.workspace_id)
         try:
-            seq = tail.last if after is None else min(after, tail.last)
-            yield Heartbeat(seq)
-            reader = _Reader(actor, which, seq, wait_s)
+            reader = _Reader(actor, which, await self._beginning(tail, after), wait_s)
+            yield Heartbeat(reader.seq)
             async for item in self._follow(tail, reader, still_there):
                 yield item
         finally:
             self._leave(tail)
 
+    async def _beginning(self, tail: _Tail, after: int | None) -> int:
+        if after is None or after <= tail.last:
+            return tail.last if after is None else after
+        # The reader knows more than this tail, which has not looked yet; or of another life.
+        async with self._database.reading(tail.workspace_id) as tx:
+            newest, _ = await event_service(tx).beginning()
+        return min(after, newest)
+
     async def _follow(
         self, tail: _Tail, reader: "_Reader", still_there: StillThere
     ) -> AsyncGenerator[Item]:
-        era, heartbeats = self._era, 0
+        # Asked at once: access may have changed between authentication and here.
+        era, asked_at = tail.era - 1, time.monotonic()
         while True:
             changed = tail.changed  # before looking: what comes while we look is not missed
             if self._is_stopping:
                 yield Ended("The server stops. Connect again.", is_final=False)
                 return
-            if era != self._era:
-                era = self._era
+            if era != tail.era or time.monotonic() >= asked_at + ACCESS_EVERY_S:
+                era, asked_at = tail.era, time.monotonic()
                 actor = await still_there()
                 if actor is None or actor != reader.actor:
                     yield Ended("What you may do has changed.", is_final=actor is None)
                     return
             async for event in self._news(tail, reader):
+                reader.said()
                 yield event
             if reader.seq < tail.last:
                 continue
-            try:
-                async with asyncio.timeout(reader.pause):
-                    await changed.wait()
-            except TimeoutError:
+            if reader.is_silent:
                 if reader.wait_s is not None:
                     return
-                heartbeats += 1
-                if heartbeats % ACCESS_EVERY == 0:
-                    era -= 1
+                reader.said()
                 yield Heartbeat(reader.seq)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(reader.patience):
+                    await changed.wait()
 
     async def _news(self, tail: _Tail, reader: "_Reader") -> AsyncGenerator[PastEvent]:
         """What comes after the reader's place, as far as it is at hand; the place moves on."""
@@ -229,26 +238,35 @@ class EventStreams:
 
     def _wake(self, wakeup: Wakeup) -> None:
         self._wakeups += 1
-        if wakeup.changes_access:
-            self._era += 1
         for tail in self._tails.values():
             if wakeup.concerns(tail.workspace_id):
                 tail.looking.set()
-            if wakeup.changes_access:
-                tail.tell()
+                if wakeup.changes_access:
+                    tail.era += 1
+                    tail.tell()
 
 
-@dataclass
 class _Reader:
-    actor: Actor
-    which: EventFilter
-    seq: int
-    wait_s: float | None
+    def __init__(self, actor: Actor, which: EventFilter, seq: int, wait_s: float | None) -> None:
+        self.actor = actor
+        self.which = which
+        self.seq = seq
+        self.wait_s = wait_s
+        self._until = 0.0
+        self.said()
+
+    def said(self) -> None:
+        """Something was sent, and silence begins anew."""
+        self._until = time.monotonic() + (HEARTBEAT_S if self.wait_s is None else self.wait_s)
 
     @property
-    def pause(self) -> float:
-        """How long to wait for the next event before saying something."""
-        return HEARTBEAT_S if self.wait_s is None else self.wait_s
+    def is_silent(self) -> bool:
+        """Whether nothing was sent for as long as that may be, whatever happened to others."""
+        return time.monotonic() >= self._until
+
+    @property
+    def patience(self) -> float:
+        return max(0.0, self._until - time.monotonic())
 
     def sees(self, event: PastEvent, hidden: HiddenProjects) -> PastEvent | None:
         """The event as this reader may see it; None where it may not, or asked for others."""

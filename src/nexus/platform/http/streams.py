@@ -2,15 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import suppress
 from typing import Any
 
 from litestar.response.base import ASGIResponse
 from litestar.types import Message, Receive, Scope, Send
 from typing_extensions import override
 
-SEND_WITHIN_S = 20.0
-"""A reader that takes nothing for so long is dropped; it comes back to where it was."""
+MOST_BYTES = 2_000_000
+"""Sent on one stream before the reader is asked to come back. The web server takes whatever it is
+given and keeps it until the client does, so this is what a client that takes nothing can cost."""
 
 _HEADERS = [
     (b"content-type", b"text/event-stream"),
@@ -20,11 +20,12 @@ _HEADERS = [
 
 
 class EventStream(ASGIResponse):
-    """An answer that sends the chunks of one stream."""
+    """An answer that sends the chunks of one stream; `come_back` ends one that became long."""
 
-    def __init__(self, chunks: AsyncGenerator[bytes]) -> None:
+    def __init__(self, chunks: AsyncGenerator[bytes], *, come_back: bytes) -> None:
         super().__init__()
         self._chunks = chunks
+        self._come_back = come_back
 
     @override
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -42,11 +43,14 @@ class EventStream(ASGIResponse):
             raise ended
 
     async def _send_all(self, send: Send) -> None:
-        with suppress(TimeoutError):
-            async for chunk in self._chunks:
-                async with asyncio.timeout(SEND_WITHIN_S):
-                    await send(_body(chunk, more=True))
-            await send(_body(b"", more=False))
+        size = 0
+        async for chunk in self._chunks:
+            await send(_body(chunk, more=True))
+            size += len(chunk)
+            if size > MOST_BYTES:
+                await send(_body(self._come_back, more=True))
+                break
+        await send(_body(b"", more=False))
 
 
 async def _left(receive: Receive) -> None:

@@ -15,7 +15,8 @@ class Run(Protocol):
     """One run of a job: what it works with, and its durable steps.
 
     A step that has ended is not run again after a crash: its result is kept, as JSON. The step
-    that was being run is begun anew, so what it does to the outside must bear being done twice.
+    that was being run is begun anew, so what it does to the outside must bear being done twice. A
+    step's error is not to be caught by its type: replayed, it is only a name and a message.
     """
 
     @property

@@ -2,9 +2,10 @@
 
 import asyncio
 import fcntl
+import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -14,7 +15,7 @@ from dbos._dbos import ScheduleInput
 from sqlalchemy import Engine
 from typing_extensions import override
 
-from nexus.platform.database import Database
+from nexus.platform.database import DATABASE_FAILURES, Database
 from nexus.platform.database_url import DatabaseUrl
 from nexus.platform.jobs.declaring import Job, Run, may_succeed_later
 from nexus.platform.jobs.lease import BEAT_S, LEASE_S, WorkerLease
@@ -38,6 +39,7 @@ POLL_S = 0.25  # 4 % of a core when idle; a job starts 0.1 s later on average
 POOL_SIZE, THREADS = 5, 8  # more of either is slower
 ATTEMPTS = 5  # of a worker to begin a job, before it is left alone as one that kills workers
 FIRST_PAUSE_S = 1.0
+ENDS_WITHIN_S = 2.0  # beside the drain: what ending itself may take
 
 
 class AnotherWorker(Exception):
@@ -68,8 +70,16 @@ class _Run(Run):
     async def step(
         self, name: str, act: Callable[..., Awaitable[T]], *arguments: Any, attempts: int = 5
     ) -> T:
+        tried = 0
+
         async def carry_out() -> T:
             return await act(*arguments)
+
+        def is_worth_it(error: BaseException) -> bool:
+            # The last one is not called exhausted by the engine, which would hide what it was.
+            nonlocal tried
+            tried += 1
+            return tried < attempts and may_succeed_later(error)
 
         return await DBOS.run_step_async(
             {
@@ -78,7 +88,7 @@ class _Run(Run):
                 "max_attempts": attempts,
                 "interval_seconds": FIRST_PAUSE_S,
                 "backoff_rate": 2.0,
-                "should_retry": may_succeed_later,
+                "should_retry": is_worth_it,
                 "preemptible": True,
             },
             carry_out,
@@ -121,7 +131,9 @@ async def working(
                 log.info("jobs.started", worker=worker, jobs=len(jobs))
                 yield
             finally:
-                await in_thread(lambda: _end(drain_s))
+                with suppress(TimeoutError):  # a database that is away, for which it would wait
+                    async with asyncio.timeout(drain_s + ENDS_WITHIN_S):
+                        await in_thread(lambda: _end(drain_s))
                 # The engine has put its own threads in the place of the loop's and ended them.
                 asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
                 store.close()
@@ -176,7 +188,11 @@ async def _leased(
             try:
                 yield in_thread
             finally:
-                await in_thread(lease.end)
+                try:
+                    async with asyncio.timeout(ENDS_WITHIN_S):
+                        await in_thread(lease.end)
+                except (*DATABASE_FAILURES, TimeoutError):
+                    log.warning("jobs.lease_not_ended", exc_info=True)  # it ends by itself
     finally:
         own.shutdown(wait=False)
 
@@ -184,7 +200,7 @@ async def _leased(
 def _register(one: Job, run: Run) -> Callable[..., Any]:
     if one.schedule:
 
-        async def on_schedule(_at: Any, _context: Any) -> Any:
+        async def on_schedule(_at: Any = None, _context: Any = None) -> Any:
             return await one.act(run)
 
         act: Callable[..., Any] = on_schedule
@@ -227,7 +243,7 @@ def _take_over(worker: str) -> int:
 
 
 def _end(drain_s: float) -> None:
-    DBOS.destroy(workflow_completion_timeout_sec=int(drain_s), destroy_registry=True)
+    DBOS.destroy(workflow_completion_timeout_sec=math.ceil(drain_s), destroy_registry=True)
 
 
 @contextmanager

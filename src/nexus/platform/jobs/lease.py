@@ -18,6 +18,7 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    text,
     update,
 )
 
@@ -32,6 +33,12 @@ LEASE_S = 30.0
 _WORKERS: Table = JobWorkerRow.__table__  # pyright: ignore[reportAssignmentType]
 # The database's clock, never the process's; now() stands still within a transaction.
 _NOW_MS = cast(func.extract("epoch", func.clock_timestamp()) * 1000, BigInteger)
+
+# Left by a worker whose lease was ended while it was suspended, and that took a job afterwards.
+_WITHOUT_WORKER = text(
+    "SELECT DISTINCT executor_id FROM dbos.workflow_status "
+    "WHERE status = 'PENDING' AND executor_id NOT IN (SELECT id FROM job_workers)"
+)
 
 
 class WorkerLease:
@@ -84,7 +91,8 @@ class WorkerLease:
     def _look_after_others(self) -> None:
         is_dead = _WORKERS.c.seen_ms < _NOW_MS - self._lease_ms
         with self._engine.connect() as connection:
-            dead = list(connection.execute(select(_WORKERS.c.id).where(is_dead)).scalars())
+            dead = set(connection.execute(select(_WORKERS.c.id).where(is_dead)).scalars())
+            dead |= set(connection.execute(_WITHOUT_WORKER).scalars())
         for worker in dead:
             count = self._take_over(worker)  # several may do it at once: each job moves once
             with self._engine.begin() as connection:

@@ -177,7 +177,7 @@ class JobStore:
         steps = await self._client.list_workflow_steps_async(job_id)
         done = [one["function_id"] for one in steps if one["error"] is None]
         start = max(done, default=0) + 1
-        await self._client.rewind_workflow_async(job_id, start_step=start)
+        await self._client.rewind_workflow_async(job_id, start_step=start, queue_name=QUEUE)
 
     async def cancel(self, job_id: str) -> None:
         """Stop a job at its next step; one that has ended stays as it is."""
