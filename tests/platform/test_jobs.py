@@ -155,11 +155,10 @@ async def test_a_kill_repeats_no_step_that_had_ended_and_leaves_no_trace_in_the_
     assert any(finished[job] != set(range(1, STEPS + 1)) for job in jobs)
 
 
+@pytest.mark.parametrize("jobs_url", ["postgresql"], indirect=True)  # one worker on SQLite
 async def test_the_jobs_of_a_killed_worker_are_taken_over_within_its_lease(
     jobs_database: Database, store: JobStore, trial: Trial
 ) -> None:
-    if jobs_database.url.is_sqlite:
-        pytest.skip("On SQLite there is one worker.")
     first = trial.start()
     jobs = [await enqueued(jobs_database, "trials.hold", "later") for _ in range(5)]
     await until(lambda: trial.done().count("begin second") == 5)
@@ -341,11 +340,10 @@ async def test_schedules_are_those_declared_and_a_tick_is_one_job_however_many_w
     assert trial.done("sched-trials.rest") == []
 
 
+@pytest.mark.parametrize("jobs_url", ["sqlite"], indirect=True)  # many on PostgreSQL
 async def test_a_second_worker_on_a_file_is_refused(
     jobs_database: Database, store: JobStore, trial: Trial
 ) -> None:
-    if not jobs_database.url.is_sqlite:
-        pytest.skip("On PostgreSQL there are as many as you like.")
     trial.start()
     job = await enqueued(jobs_database, "trials.note", "here")
     await reaches(store, job, JobState.DONE)
