@@ -16,7 +16,7 @@ from sqlalchemy import func, select
 
 from nexus.features.imports.complexity import ComplexityReport
 from nexus.features.imports.domain import ParsedTask
-from nexus.features.imports.jobs import run_forever
+from nexus.features.imports.jobs import run_waiting
 from nexus.features.imports.tables import ImportRecordRow
 from nexus.features.imports.taskmaster import TaskMasterFile
 from nexus.platform.database import Database, Transaction
@@ -99,8 +99,14 @@ def test_records_come_one_at_a_time_and_again_from_the_start() -> None:
 
 @asynccontextmanager
 async def at_work(database: Database) -> AsyncIterator[asyncio.Task[None]]:
-    """The job that carries out imports, as a server runs it."""
-    job = asyncio.create_task(run_forever(database))
+    """What carries out imports, beside the requests of others."""
+
+    async def work() -> None:
+        while True:
+            await run_waiting(database)
+            await asyncio.sleep(0.1)
+
+    job = asyncio.create_task(work())
     try:
         yield job
     finally:

@@ -45,13 +45,16 @@ class _Found:
         return self.until is None or at < self.until
 
 
-class _Refused(CredentialRefused):
+class _Refused(Exception):
     """A key that was looked up and is not good."""
 
     def __init__(self, found: KeyFound) -> None:
+        super().__init__()
         self.found = found
-        self.why = found.refusal or "there is no such key"
-        super().__init__(why=self.why)
+
+    @property
+    def shown(self) -> CredentialRefused:
+        return CredentialRefused(why=self.found.refusal or "there is no such key")
 
 
 class Credentials:
@@ -70,13 +73,19 @@ class Credentials:
     async def identify(self, presented: Presented) -> Caller | None:
         """The caller, or None without a credential. Raises CredentialRefused, and notes it."""
         try:
-            return await self.look_again(presented)
+            return await self._look_up(presented)
         except _Refused as refused:
             await self._refuse(refused.found, presented.address)
-            raise CredentialRefused(why=refused.why) from None
+            raise refused.shown from None
 
-    async def look_again(self, presented: Presented) -> Caller | None:
-        """The same for whoever was identified before, on whom no refusal is put on record."""
+    async def identify_again(self, presented: Presented) -> Caller | None:
+        """The same for whoever was identified before: nobody shows a key now, so none is noted."""
+        try:
+            return await self._look_up(presented)
+        except _Refused as refused:
+            raise refused.shown from None
+
+    async def _look_up(self, presented: Presented) -> Caller | None:
         token = presented.key or presented.session
         if token is None:
             return None

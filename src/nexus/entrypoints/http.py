@@ -155,7 +155,7 @@ def _still_there(credentials: Credentials) -> Callable[[Request[Any, Any, Any]],
     def provide(request: Request[Any, Any, Any]) -> StillThere:
         async def look() -> Actor | None:
             try:
-                caller = await credentials.look_again(request.scope["state"]["presented"])
+                caller = await credentials.identify_again(request.scope["state"]["presented"])
             except (CredentialRefused, NotFound):
                 return None
             actor = caller.actor if caller else None

@@ -53,6 +53,15 @@ _SECURITY = {
         "description": "A signed-in session; changes also need X-CSRF-Token.",
     },
 }
+_MESSAGE = {
+    "type": "object",
+    "description": "A message of the stream: `data` is an event as GET /api/v1/events shows it.",
+    "properties": {
+        "id": {"type": "string", "description": "Where to go on: the event's number."},
+        "event": {"type": "string", "description": "`reconnect` or `end`: about the stream."},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+}
 _WORKSPACE = {
     "name": "workspace",
     "in": "query",
@@ -146,7 +155,7 @@ def _mend_answers(operation: dict[str, Any], handler: HTTPRouteHandler) -> None:
     if "204" in answers:
         answers["204"].pop("content", None)
     if handler.opt.get("streams"):
-        answers["200"]["content"] = {"text/event-stream": {"schema": {"type": "string"}}}
+        answers["200"]["content"] = {"text/event-stream": {"schema": _MESSAGE}}
     if handler.opt.get("answers_503"):
         answers["503"] = {
             "description": "Not ready; the checks say why.",
