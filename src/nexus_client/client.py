@@ -316,6 +316,42 @@ class NexusClient(Connection):
         """Change a saved view."""
         return self.call("PATCH", f"/api/v1/views/{segment(view_id)}", models.ViewOut, body=body, idempotency_key=idempotency_key, if_match=if_match)
 
+    def list_webhooks(self, *, cursor: str | None = None, limit: int | None = None) -> models.WebhookPage:
+        """List outgoing webhooks."""
+        return self.call("GET", "/api/v1/webhooks", models.WebhookPage, query={"cursor": cursor, "limit": limit})
+
+    def create_webhook(self, body: models.WebhookIn, *, idempotency_key: str | None = None) -> models.NewWebhookOut:
+        """Send what happens from now on to an address."""
+        return self.call("POST", "/api/v1/webhooks", models.NewWebhookOut, body=body, idempotency_key=idempotency_key)
+
+    def get_webhook(self, webhook_id: object) -> models.WebhookOut:
+        """Get a webhook."""
+        return self.call("GET", f"/api/v1/webhooks/{segment(webhook_id)}", models.WebhookOut)
+
+    def remove_webhook(self, webhook_id: object, *, idempotency_key: str | None = None) -> None:
+        """Remove a webhook and its deliveries."""
+        return self.call("DELETE", f"/api/v1/webhooks/{segment(webhook_id)}", type(None), idempotency_key=idempotency_key)
+
+    def update_webhook(self, webhook_id: object, body: models.WebhookPatch, *, idempotency_key: str | None = None, if_match: int | None = None) -> models.WebhookOut:
+        """Change a webhook, or switch it off and on."""
+        return self.call("PATCH", f"/api/v1/webhooks/{segment(webhook_id)}", models.WebhookOut, body=body, idempotency_key=idempotency_key, if_match=if_match)
+
+    def list_webhook_deliveries(self, webhook_id: object, *, state: Sequence[str] | None = None, cursor: str | None = None, limit: int | None = None) -> models.DeliveryPage:
+        """List what was sent to a webhook, the newest events first."""
+        return self.call("GET", f"/api/v1/webhooks/{segment(webhook_id)}/deliveries", models.DeliveryPage, query={"state": state, "cursor": cursor, "limit": limit})
+
+    def replay_webhook_delivery(self, webhook_id: object, delivery_id: object, *, idempotency_key: str | None = None) -> models.DeliveryOut:
+        """Send a delivery again that was taken or given up."""
+        return self.call("POST", f"/api/v1/webhooks/{segment(webhook_id)}/deliveries/{segment(delivery_id)}/attempts", models.DeliveryOut, idempotency_key=idempotency_key)
+
+    def rotate_webhook(self, webhook_id: object, body: models.WebhookRotateIn, *, idempotency_key: str | None = None) -> models.NewWebhookOut:
+        """Replace a webhook's secret."""
+        return self.call("POST", f"/api/v1/webhooks/{segment(webhook_id)}/rotations", models.NewWebhookOut, body=body, idempotency_key=idempotency_key)
+
+    def test_webhook(self, webhook_id: object, *, idempotency_key: str | None = None) -> None:
+        """Send a webhook an event to test it."""
+        return self.call("POST", f"/api/v1/webhooks/{segment(webhook_id)}/tests", type(None), idempotency_key=idempotency_key)
+
     def create_workspace(self, body: models.WorkspaceIn, *, idempotency_key: str | None = None) -> models.JoinedOut:
         """Create a workspace and become its owner."""
         return self.call("POST", "/api/v1/workspaces", models.JoinedOut, body=body, idempotency_key=idempotency_key)

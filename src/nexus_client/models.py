@@ -75,6 +75,9 @@ class CommentPage(Struct):
     next_cursor: str | None
 
 
+DeliveryState: TypeAlias = Literal["waiting", "delivered", "failed"]
+
+
 class DependencyIn(Struct):
     depends_on: Annotated[str, Meta(description="A task's key or id.")]
 
@@ -460,6 +463,55 @@ class ViewQueryIn(Struct):
 Visibility: TypeAlias = Literal["workspace", "private"]
 
 
+class WebhookIn(Struct):
+    name: str
+    url: str
+    events: (
+        Annotated[
+            list_aliased[str],
+            Meta(description="Such as task.created or `task.*`; empty for all."),
+        ]
+        | UnsetType
+    ) = UNSET
+
+
+class WebhookOut(Struct):
+    id: str
+    name: str
+    url: str
+    events: list_aliased[str]
+    is_enabled: bool
+    disabled_at: str | None
+    disabled_why: str | None
+    failing_since: str | None
+    place: int
+    created_by: str
+    version: int
+    created_at: str
+
+
+class WebhookPage(Struct):
+    items: list_aliased[WebhookOut]
+    next_cursor: str | None
+
+
+class WebhookPatch(Struct):
+    name: str | UnsetType = UNSET
+    url: str | UnsetType = UNSET
+    events: (
+        Annotated[
+            list_aliased[str],
+            Meta(description="Such as task.created or `task.*`; empty for all."),
+        ]
+        | UnsetType
+    ) = UNSET
+    is_enabled: bool | UnsetType = UNSET
+
+
+class WebhookRotateIn(Struct):
+    overlap_s: int | UnsetType = 86400
+
+
 class WorkspaceIn(Struct):
     name: str
 
@@ -520,6 +572,25 @@ class BulkItemOut(Struct):
 
 class BulkOut(Struct):
     items: list_aliased[BulkItemOut]
+
+
+class DeliveryOut(Struct):
+    id: str
+    seq: int
+    event_id: str
+    event: str
+    state: DeliveryState
+    attempts: int
+    status: int | None
+    error: str | None
+    took_ms: int | None
+    created_at: str
+    tried_at: str | None
+
+
+class DeliveryPage(Struct):
+    items: list_aliased[DeliveryOut]
+    next_cursor: str | None
 
 
 class FieldIn(Struct):
@@ -655,6 +726,11 @@ class NewInvitationOut(Struct):
     invitation: InvitationOut
     token: str
     link: str
+
+
+class NewWebhookOut(Struct):
+    webhook: WebhookOut
+    secret: str
 
 
 class ProjectGraphOut(Struct):

@@ -9,11 +9,15 @@ import httpx2 as httpx
 import msgspec
 from sqlalchemy import select
 
+from nexus.clients.webhooks import Answer
 from nexus.entrypoints.http import API, Nexus
 from nexus.features.identity.domain import User
 from nexus.features.identity.service import hash_password
 from nexus.features.identity.wiring import session_service, user_service
 from nexus.features.imports.jobs import run_waiting
+from nexus.features.webhooks.domain import DeliveryId
+from nexus.features.webhooks.jobs import hand_out
+from nexus.features.webhooks.wiring import handing
 from nexus.features.workspaces.repository import MemberRepository
 from nexus.features.workspaces.service import join
 from nexus.platform.actor import ActorId, Role
@@ -114,6 +118,7 @@ async def a_world(
     await _add_tasks(world, [str(actor_id) for _, actor_id in members], size)
     await _add_the_rest(world, size)
     await run_waiting(database)
+    await _send_webhooks(database, world, size)
     await ask_for_import(world, "that waits")
     return world
 
@@ -235,6 +240,24 @@ async def _add_the_rest(world: World, size: int) -> None:
         things["view"] = view["id"]
         field = {"key": f"f{number}_{things['project'].lower()}", "name": "Field", "type": "text"}
         things["field"] = (await owner.post(f"/projects/{things['project']}/fields", field))["key"]
+
+
+async def _send_webhooks(database: Database, world: World, size: int) -> None:
+    """Webhooks, and what they were told, taken but for the last of it."""
+    for number in range(size):
+        hook = {"name": f"hook {number}", "url": f"https://hook.test/{number}"}
+        made = await world.owner.post("/webhooks", hook)
+        world.things["webhook"] = made["webhook"]["id"]
+    for _ in range(size + 1):
+        await world.owner.call("POST", f"/webhooks/{world.things['webhook']}/tests")
+    await hand_out(database)
+    path = f"/webhooks/{world.things['webhook']}/deliveries"
+    told = (await world.owner.get(path, limit=200))["items"]
+    async with database.transaction(world.owner.workspace_id) as tx:
+        for one in told[1:]:
+            taken = Answer(status=200, error=None, took_ms=1)
+            await handing(tx).settle(DeliveryId(UUID(one["id"])), taken)
+    world.things["delivery"] = told[-1]["id"]
 
 
 async def ask_for_import(world: World, name: str, size: int = 2) -> str:

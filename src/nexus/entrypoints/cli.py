@@ -24,6 +24,7 @@ from nexus.features.tasks.cli import next_tasks
 from nexus.features.tasks.parts_cli import app as part_commands
 from nexus.features.tasks.parts_cli import labels as label_commands
 from nexus.features.views.cli import app as view_commands
+from nexus.features.webhooks.cli import app as webhook_commands
 from nexus.features.workspaces.cli import invitations, users, workspaces
 from nexus.platform.api_command import call_api
 from nexus.platform.cli import EXIT_CODES_HELP, fail, output, run
@@ -34,7 +35,7 @@ class InOrder(TyperGroup):
 
     ORDER = (
         *("task", "next", "view", "project", "field", "label", "repository"),
-        *("import", "imports", "events", "watch", "user", "invitation", "workspace"),
+        *("import", "imports", "events", "watch", "user", "invitation", "workspace", "webhook"),
         *(
             "key",
             "job",
@@ -83,6 +84,7 @@ app.command("watch")(watch)
 app.add_typer(users)
 app.add_typer(invitations)
 app.add_typer(workspaces)
+app.add_typer(webhook_commands)
 app.add_typer(key_commands)
 app.add_typer(job_commands)
 app.add_typer(account)

@@ -23,6 +23,9 @@ from nexus.features.tasks.parts_controller import (
     LinkController,
 )
 from nexus.features.views.controller import ViewController
+from nexus.features.webhooks import domain as webhook_domain
+from nexus.features.webhooks import jobs as webhook_jobs
+from nexus.features.webhooks.controller import WebhookController
 from nexus.features.workspaces import jobs as workspace_jobs
 from nexus.features.workspaces.controller import (
     InvitationController,
@@ -31,6 +34,7 @@ from nexus.features.workspaces.controller import (
     WorkspaceController,
 )
 from nexus.platform.jobs import upkeep
+from nexus.platform.jobs.declaring import Queue
 
 CONTROLLERS = [
     TaskController,
@@ -51,6 +55,7 @@ CONTROLLERS = [
     WorkspaceController,
     MembershipController,
     ImportController,
+    WebhookController,
     KeyController,
     EventController,
     JobController,
@@ -62,6 +67,9 @@ JOBS = [
     *import_jobs.JOBS,
     *task_jobs.JOBS,
     *identity_jobs.JOBS,
+    *webhook_jobs.JOBS,
     *workspace_jobs.JOBS,
     *upkeep.JOBS,
 ]
+
+QUEUES = [Queue(name=webhook_domain.QUEUE, concurrency=200)]

@@ -12,7 +12,9 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from multiprocessing import get_context
 from typing import NoReturn
 
-from nexus.entrypoints.manifest import JOBS
+from nexus.clients.webhooks import WebhookClient
+from nexus.entrypoints.manifest import JOBS, QUEUES
+from nexus.features.webhooks.watching import watch
 from nexus.platform.database import DATABASE_FAILURES, Database
 from nexus.platform.database_url import DatabaseUrl, understand_url
 from nexus.platform.jobs import engine
@@ -95,14 +97,28 @@ async def told_of_commits(database: Database, settings: Settings) -> AsyncGenera
 @asynccontextmanager
 async def working(database: Database, settings: Settings) -> AsyncGenerator[None]:
     """Carry out jobs in this process. Raises CannotServe where another one does, on SQLite."""
+    client = WebhookClient(settings.webhooks.allowed_networks)
     async with AsyncExitStack() as stack:
+        stack.push_async_callback(client.close)
         try:
             await stack.enter_async_context(
-                engine.working(database, direct_url(settings), JOBS, drain_s=settings.jobs.drain_s)
+                engine.working(
+                    database,
+                    direct_url(settings),
+                    JOBS,
+                    queues=QUEUES,
+                    given={WebhookClient: client},
+                    drain_s=settings.jobs.drain_s,
+                )
             )
         except engine.AnotherWorker as error:
             raise CannotServe(str(error)) from error
-        yield
+        watching = asyncio.create_task(watch(database))
+        try:
+            yield
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
 
 
 def give_memory_back() -> None:

@@ -53,7 +53,14 @@ WORKING: Final = _permissions(
     "views:write",
     "workspaces:create",
 )
-ADMINISTERING: Final = _permissions("jobs:read", "jobs:write", "users:write", "workspaces:write")
+ADMINISTERING: Final = _permissions(
+    "jobs:read",
+    "jobs:write",
+    "users:write",
+    "webhooks:read",
+    "webhooks:write",
+    "workspaces:write",
+)
 
 PERMISSIONS: Final = READING | WORKING | ADMINISTERING
 """Everything that a route, a tool or a command may ask for; these are the scopes of API keys."""

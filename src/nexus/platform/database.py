@@ -42,12 +42,18 @@ def violated_constraint(error: DBAPIError) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Enqueued:
-    """A job that runs once the transaction is committed. The same id is the same job."""
+    """A job that runs once the transaction is committed. The same id is the same job.
+
+    Of one `partition` of a queue one job runs at a time, smaller `priority` first.
+    """
 
     id: str
     name: str
     arguments: tuple[str, ...]
     delay_s: float
+    queue: str | None
+    partition: str | None
+    priority: int | None
 
 
 class JobWriter(Protocol):
@@ -142,10 +148,28 @@ class Transaction:
         if self.dialect == "postgresql":
             await self.execute(*advisory_lock(AdvisoryLock.GRAPH, self.workspace_id))
 
-    def enqueue(self, name: str, *arguments: str, key: str, delay_s: float = 0) -> None:
+    def enqueue(
+        self,
+        name: str,
+        *arguments: str,
+        key: str,
+        delay_s: float = 0,
+        queue: str | None = None,
+        partition: str | None = None,
+        priority: int | None = None,
+    ) -> None:
         """Have a job of this workspace run after the commit. The same key is the same job."""
-        of = f"ws/{self.workspace_id}/{name}:{key}"
-        self._jobs.append(Enqueued(id=of, name=name, arguments=arguments, delay_s=delay_s))
+        self._jobs.append(
+            Enqueued(
+                id=f"ws/{self.workspace_id}/{name}:{key}",
+                name=name,
+                arguments=arguments,
+                delay_s=delay_s,
+                queue=queue,
+                partition=partition,
+                priority=priority,
+            )
+        )
 
     async def write_jobs(self, writer: JobWriter | None) -> None:
         if not self._jobs:

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, SecretStr
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -95,6 +95,14 @@ class JobSettings(_Group):
     )
 
 
+class WebhookSettings(_Group):
+    allowed_networks: tuple[IPvAnyNetwork, ...] = Field(
+        default=(),
+        description="Networks that webhooks may be sent to although they are not public, as a "
+        'JSON list such as ["10.0.0.0/8"].',
+    )
+
+
 class LogSettings(_Group):
     level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Lines below this level are dropped."
@@ -133,6 +141,7 @@ class Settings(BaseSettings):
     http: HttpSettings = HttpSettings()
     identity: IdentitySettings = IdentitySettings()
     jobs: JobSettings = JobSettings()
+    webhooks: WebhookSettings = WebhookSettings()
     log: LogSettings = LogSettings()
     profile_path: Path | None = Field(
         default=None,

@@ -28,6 +28,10 @@ class Run(Protocol):
     @property
     def id(self) -> str: ...
 
+    def of(self, kind: type[T]) -> T:
+        """Something for the outside that the process was given, such as a client."""
+        ...
+
     async def step(
         self, name: str, act: Callable[..., Awaitable[T]], *arguments: Any, attempts: int = 5
     ) -> T:
@@ -37,6 +41,14 @@ class Run(Protocol):
     async def sleep(self, seconds: float) -> None:
         """Wait, over restarts too."""
         ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Queue:
+    """A queue beside the default one: of each partition of it one job runs at a time."""
+
+    name: str
+    concurrency: int
 
 
 Act = Callable[..., Awaitable[Any]]

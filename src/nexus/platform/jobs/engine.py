@@ -3,7 +3,7 @@
 import asyncio
 import fcntl
 import math
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing_extensions import override
 
 from nexus.platform.database import DATABASE_FAILURES, Database
 from nexus.platform.database_url import DatabaseUrl
-from nexus.platform.jobs.declaring import Job, Run, may_succeed_later
+from nexus.platform.jobs.declaring import Job, Queue, Run, may_succeed_later
 from nexus.platform.jobs.lease import BEAT_S, LEASE_S, WorkerLease
 from nexus.platform.jobs.store import (
     APPLICATION,
@@ -47,9 +47,10 @@ class AnotherWorker(Exception):
 
 
 class _Run(Run):
-    def __init__(self, database: Database, store: JobStore) -> None:
+    def __init__(self, database: Database, store: JobStore, given: Mapping[type[Any], Any]) -> None:
         self._database = database
         self._store = store
+        self._given = given
 
     @property
     @override
@@ -65,6 +66,10 @@ class _Run(Run):
     @override
     def id(self) -> str:
         return DBOS.workflow_id or ""
+
+    @override
+    def of(self, kind: type[T]) -> T:
+        return self._given[kind]
 
     @override
     async def step(
@@ -105,6 +110,8 @@ async def working(
     url: DatabaseUrl,
     jobs: Sequence[Job],
     *,
+    queues: Sequence[Queue] = (),
+    given: Mapping[type[Any], Any] | None = None,
     drain_s: float,
     beat_s: float = BEAT_S,
     lease_s: float = LEASE_S,
@@ -119,7 +126,7 @@ async def working(
         worker = "local" if url.is_sqlite else uuid4().hex
         DBOS(config=_config(engine, worker))
         store = JobStore(url)
-        run = _Run(database, store)
+        run = _Run(database, store, given or {})
         workflows = {one.name: _register(one, run) for one in jobs}
         async with _leased(url, worker, beat_s, lease_s) as in_thread:
             try:
@@ -127,6 +134,13 @@ async def working(
                 await DBOS.register_queue_async(
                     QUEUE, worker_concurrency=CONCURRENCY, polling_interval_sec=POLL_S
                 )
+                for queue in queues:
+                    await DBOS.register_queue_async(
+                        queue.name,
+                        worker_concurrency=queue.concurrency,
+                        partition_concurrency=1,
+                        polling_interval_sec=POLL_S,
+                    )
                 await _apply_schedules(jobs, workflows)
                 log.info("jobs.started", worker=worker, jobs=len(jobs))
                 yield

@@ -220,12 +220,16 @@ class JobStore:
 def _options(one: Enqueued) -> EnqueueOptions:
     options: EnqueueOptions = {
         "workflow_name": one.name,
-        "queue_name": QUEUE,
+        "queue_name": one.queue or QUEUE,
         "workflow_id": one.id,
         "app_version": EPOCH,
     }
     if one.delay_s:
         options["delay_seconds"] = one.delay_s
+    if one.partition:
+        options["queue_partition_key"] = one.partition
+    if one.priority:
+        options["priority"] = one.priority
     return options
 
 
