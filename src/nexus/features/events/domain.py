@@ -80,13 +80,13 @@ class EventFilter:
         """Whether an event that happens now is one of these."""
         return (
             (self.actor_id is None or (event.actor is not None and event.actor.id == self.actor_id))
-            and (not self.names or any(_is_named(event.name, name) for name in self.names))
+            and (not self.names or any(is_named(event.name, name) for name in self.names))
             and (self.subject is None or event.subject == self.subject)
             and (self.task_id is None or event.task_id == self.task_id)
         )
 
 
-def _is_named(name: str, wanted: str) -> bool:
+def is_named(name: str, wanted: str) -> bool:
     """`task.*` stands for all names that begin so."""
     return name.startswith(wanted[:-1]) if wanted.endswith(".*") else name == wanted
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from nexus.features.identity.wiring import session_lookup
 from nexus.platform.clock import now
-from nexus.platform.jobs.declaring import Run, job
+from nexus.platform.jobs.declaring import Run, job, until_fewer
 from nexus.platform.last_use import LastUse
 
 KEPT = timedelta(days=30)
@@ -19,8 +19,7 @@ async def forget_sessions(run: Run) -> None:
         async with run.database.system() as tx:
             return await session_lookup(tx, LastUse()).forget_ended(now() - KEPT, AT_A_TIME)
 
-    while await some() == AT_A_TIME:
-        pass
+    await until_fewer(AT_A_TIME, some)
 
 
 JOBS = [forget_sessions]

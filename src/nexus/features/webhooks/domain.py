@@ -7,6 +7,7 @@ from typing import NewType
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from nexus.features.events.domain import is_named
 from nexus.features.webhooks.errors import UrlNotUsable
 from nexus.platform.actor import ActorId, WorkspaceId
 
@@ -99,7 +100,7 @@ class Webhook:
         """Whether it is told of an event. A test is for the webhook that is tested alone."""
         if name == TEST:
             return subject == f"webhook:{self.id}"
-        return not self.names or any(_is_named(name, wanted) for wanted in self.names)
+        return not self.names or any(is_named(name, wanted) for wanted in self.names)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,7 +173,3 @@ def check_url(url: str) -> str:
     if port == 0 or not all("!" <= mark <= "~" for mark in url.strip()):
         raise UrlNotUsable(why="it has a letter or port that addresses do not have", field="url")
     return url.strip()
-
-
-def _is_named(name: str, wanted: str) -> bool:
-    return name.startswith(wanted[:-1]) if wanted.endswith(".*") else name == wanted

@@ -9,7 +9,7 @@ from nexus.features.webhooks.wiring import delivery_repository, handing, webhook
 from nexus.platform.actor import WorkspaceId
 from nexus.platform.clock import now
 from nexus.platform.database import Database
-from nexus.platform.jobs.declaring import Run, job
+from nexus.platform.jobs.declaring import Run, job, until_fewer
 from nexus.platform.logging import logger
 
 KEPT = timedelta(days=30)
@@ -86,8 +86,7 @@ async def forget_deliveries(run: Run) -> None:
         async with run.database.system() as tx:
             return await delivery_repository(tx).forget(now() - KEPT, AT_A_TIME)
 
-    while await some() == AT_A_TIME:
-        pass
+    await until_fewer(AT_A_TIME, some)
 
 
 JOBS = [deliver, send_forgotten, forget_deliveries]

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from nexus.features.workspaces.wiring import invitation_service
-from nexus.platform.jobs.declaring import Run, job
+from nexus.platform.jobs.declaring import Run, job, until_fewer
 
 AT_A_TIME = 200
 
@@ -16,8 +16,7 @@ async def expire_invitations(run: Run) -> None:
         async with run.database.system() as tx:
             return await invitation_service(tx, timedelta()).expire(AT_A_TIME)
 
-    while await some() == AT_A_TIME:
-        pass
+    await until_fewer(AT_A_TIME, some)
 
 
 JOBS = [expire_invitations]

@@ -76,6 +76,12 @@ def job(name: str, *, schedule: str | None = None) -> Callable[[Act], Job]:
     return lambda act: Job(name=name, act=act, schedule=schedule)
 
 
+async def until_fewer(than: int, act: Callable[[], Awaitable[int]]) -> None:
+    """Do something to some at a time, until there were fewer than it takes at once."""
+    while await act() >= than:
+        pass
+
+
 def may_succeed_later(error: BaseException) -> bool:
     """Whether a step is worth another attempt. A refusal by a rule of the domain is not."""
     return not isinstance(error, AppError) or isinstance(error, Unavailable | RateLimited)
