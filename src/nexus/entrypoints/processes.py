@@ -37,15 +37,19 @@ async def opened(settings: Settings, *, migrating: bool) -> AsyncGenerator[Datab
         with ProcessPoolExecutor(1, get_context("spawn")) as process:
             await asyncio.wrap_future(process.submit(migrate_settings, settings))
     try:
+        await _check_schema(database)
+        yield database
+    finally:
+        await database.close()
+
+
+async def _check_schema(database: Database) -> None:
+    try:
         problem = await schema_problem(database)
     except DATABASE_FAILURES as error:
         raise CannotServe(unusable(error)) from error
     if problem:
         raise CannotServe(f"Nexus cannot run on this database: {problem}.")
-    try:
-        yield database
-    finally:
-        await database.close()
 
 
 def open_database(settings: Settings) -> Database:

@@ -56,6 +56,11 @@ class Enqueued:
     priority: int | None
 
 
+def job_prefix(workspace_id: WorkspaceId) -> str:
+    """What the ids of a workspace's jobs begin with: its admins see those and no others."""
+    return f"ws/{workspace_id}/"
+
+
 class JobWriter(Protocol):
     """The job engine's way into a transaction: see platform/jobs."""
 
@@ -161,7 +166,7 @@ class Transaction:
         """Have a job of this workspace run after the commit. The same key is the same job."""
         self._jobs.append(
             Enqueued(
-                id=f"ws/{self.workspace_id}/{name}:{key}",
+                id=f"{job_prefix(self.workspace_id)}{name}:{key}",
                 name=name,
                 arguments=arguments,
                 delay_s=delay_s,
