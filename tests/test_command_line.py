@@ -18,7 +18,7 @@ from tests.conftest import DATABASES, a_postgres_database
 from tests.server import NEXUS, Machine, Server, free_port
 
 BACKLOG = {"tasks": [{"id": 1, "title": "Begin"}, {"id": 2, "title": "End", "dependencies": [1]}]}
-OPERATORS = {"serve", "worker", "migrate", "login"}
+OPERATORS = {"serve", "worker", "migrate", "login", "restore", "export"}
 INTERNALS = ("sqlalchemy", "litestar", "granian", "pydantic", "alembic", "asyncpg", "msgspec")
 
 

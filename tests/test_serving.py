@@ -6,6 +6,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -84,8 +85,8 @@ def test_an_import_cut_off_by_a_kill_is_finished_once_after_the_restart(
 
     try:
         done = _finished(again, asked["id"])
-        keys = _all_keys(again)
-        events = again.call("GET", "/events?name=import.*&limit=200")["items"]
+        keys = [task["key"] for task in _all("/tasks?sort=key&limit=200", again)]
+        events = _all("/events?name=import.*&limit=200", again)
         assert (done["state"], done["report"]["created"]) == ("done", TASKS)
         assert len(keys) == len(set(keys)) == TASKS
         names = [event["name"] for event in events]
@@ -214,12 +215,12 @@ def _finished(server: Server, import_id: str) -> dict[str, dict[str, object]]:
     raise AssertionError(f"Not finished in {WITHIN_S} s.")
 
 
-def _all_keys(server: Server) -> list[str]:
-    keys: list[str] = []
+def _all(path: str, server: Server) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
     cursor = ""
     while True:
-        page = server.call("GET", f"/tasks?sort=key&limit=200{cursor}")
-        keys += [task["key"] for task in page["items"]]
+        page = server.call("GET", f"{path}{cursor}")
+        found += page["items"]
         if page["next_cursor"] is None:
-            return keys
+            return found
         cursor = f"&cursor={page['next_cursor']}"

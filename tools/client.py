@@ -100,9 +100,10 @@ def _client(described: dict[str, Any]) -> str:
     ]
     return (
         HEADER
-        + "from collections.abc import Sequence\n\n"
+        + "from collections.abc import Sequence\n"
+        + "from contextlib import AbstractContextManager\n\n"
         + "from nexus_client import models\n"
-        + "from nexus_client.connection import Connection, segment\n\n\n"
+        + "from nexus_client.connection import Connection, Download, segment\n\n\n"
         + "class NexusClient(Connection):\n"
         + '    """Every operation of the API, by its name."""\n\n'
         + "\n".join(methods)
@@ -112,6 +113,12 @@ def _client(described: dict[str, Any]) -> str:
 def _is_stream(operation: dict[str, Any]) -> bool:
     """Streams are read with Connection.messages."""
     return "text/event-stream" in operation["responses"].get("200", {}).get("content", {})
+
+
+def _is_file(operation: dict[str, Any]) -> bool:
+    """Files are taken down piece by piece, with Connection.download."""
+    content = operation["responses"].get("200", {}).get("content", {})
+    return any(one["schema"].get("format") == "binary" for one in content.values())
 
 
 def _method(path: str, method: str, operation: dict[str, Any]) -> str:
@@ -146,6 +153,12 @@ def _method(path: str, method: str, operation: dict[str, Any]) -> str:
     answer = _answer(operation)
     url = re.sub(r"{(\w+)}", r"{segment(\1)}", path)
     prefix = "f" if path_names else ""
+    if _is_file(operation):
+        return (
+            f"    def {name}({signature}) -> AbstractContextManager[Download]:\n"
+            f'        """{operation["summary"]}."""\n'
+            f'        return self.download({prefix}"{url}", {", ".join(calls)})\n'
+        )
     call = ", ".join([f'"{method}"', f'{prefix}"{url}"', answer or "type(None)", *calls])
     return (
         f"    def {name}({signature}) -> {answer or 'None'}:\n"
@@ -158,7 +171,7 @@ def _answer(operation: dict[str, Any]) -> str | None:
     for status, answer in operation["responses"].items():
         if status.startswith("2"):
             for content in answer.get("content", {}).values():
-                return f"models.{_name(content['schema'])}"
+                return f"models.{_name(content['schema'])}" if "$ref" in content["schema"] else None
     return None
 
 

@@ -1,6 +1,7 @@
 """The hand-written part of the client: one request, its answer, and what can go wrong."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -35,6 +36,15 @@ class Message:
     name: str
     data: str
     id: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Download:
+    """A file as it comes in. `left_out`: what the format could not express."""
+
+    size: int
+    left_out: int
+    pieces: Iterator[bytes]
 
 
 class Connection:
@@ -121,6 +131,22 @@ class Connection:
                     response.read()
                     raise _api_error(response)
                 yield from _messages(_lines(response.iter_text()))
+        except httpx.TransportError as error:
+            raise self._not_reached(error) from error
+
+    @contextmanager
+    def download(self, path: str, *, query: Mapping[str, Any] | None = None) -> Generator[Download]:
+        """A file, piece by piece. Raises ApiError or ServerNotReached."""
+        try:
+            with self._http.stream("GET", path, params=_parameters(query or {})) as response:
+                if response.status_code >= 400:
+                    response.read()
+                    raise _api_error(response)
+                yield Download(
+                    size=int(response.headers.get("content-length", 0)),
+                    left_out=int(response.headers.get("nexus-left-out", 0)),
+                    pieces=response.iter_bytes(),
+                )
         except httpx.TransportError as error:
             raise self._not_reached(error) from error
 

@@ -120,6 +120,11 @@ class ExplanationOut(Struct):
     reason: str
 
 
+ExportFormat: TypeAlias = Annotated[
+    Literal["taskmaster", "beads", "csv"], Meta(description="How the file is written.")
+]
+
+
 class FieldPatch(Struct):
     name: str | UnsetType = UNSET
     choices: list_aliased[str] | UnsetType = UNSET

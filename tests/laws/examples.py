@@ -93,6 +93,7 @@ EXAMPLES: dict[str, Example] = {
     "getWorkspace": Example(),
     "listImports": Example(query={"limit": "200"}),
     "getImport": Example(),
+    "exportTasks": Example(query={"format": "taskmaster"}),
     "listImportRecords": Example(query={"limit": "200"}),
     "listFields": Example(),
     "getProjectGraph": Example(query={"finished": "true"}),

@@ -25,8 +25,12 @@ EXCEPTIONS: dict[str, tuple[int, str]] = {
     "undependTask": (12, _GRAPH),
     "setTaskStatus": (11, f"finishing is {_GRAPH}"),
     "listProjectRepositories": (4, _TWO_FEATURES),
+    "exportTasks": (12, "a file, in pages of 200 tasks that take five statements each"),
 }
 """Operation id -> what it may need instead, and why."""
+
+IN_PAGES = {"exportTasks"}
+"""What reads all there is, page by page."""
 
 WITH_EVERYTHING = 24
 """A task with a parent, dependencies, new labels, assignees, a repository, an idempotency key."""
@@ -85,7 +89,7 @@ async def test_no_operation_needs_more_statements_for_more_rows(
     grown = [
         f"{name} needs {len(few[name])} statements for few rows and {len(seen)} for many"
         for name, seen in many.items()
-        if len(seen) > len(few[name])
+        if len(seen) > len(few[name]) and name not in IN_PAGES
     ]
     assert grown == []
 

@@ -23,6 +23,8 @@ RUNS_STATEMENTS = {
 """The modules of a feature that may run statements."""
 
 RUNS_STATEMENTS_ELSEWHERE = {
+    "nexus/entrypoints/archives.py",
+    "nexus/platform/backups.py",
     "nexus/platform/database.py",
     "nexus/platform/direct.py",
     "nexus/platform/http/idempotency.py",

@@ -7,6 +7,8 @@ import typer
 from typer.core import TyperGroup
 from typing_extensions import override
 
+from nexus.entrypoints.backup_commands import backup, password, restore
+from nexus.entrypoints.exchange import export_tasks, import_file
 from nexus.entrypoints.job_commands import app as operators_job_commands
 from nexus.entrypoints.operating import settings_of
 from nexus.features.comments.cli import app as comment_commands
@@ -14,7 +16,6 @@ from nexus.features.events.cli import list_events, watch
 from nexus.features.fields.cli import app as field_commands
 from nexus.features.identity.cli import account, login, logout, profile_commands, sessions
 from nexus.features.imports.cli import app as import_commands
-from nexus.features.imports.cli import import_file
 from nexus.features.jobs.cli import app as job_commands
 from nexus.features.keys.cli import app as key_commands
 from nexus.features.projects.cli import app as project_commands
@@ -35,21 +36,10 @@ class InOrder(TyperGroup):
 
     ORDER = (
         *("task", "next", "view", "project", "field", "label", "repository"),
-        *("import", "imports", "events", "watch", "user", "invitation", "workspace", "webhook"),
-        *(
-            "key",
-            "job",
-            "me",
-            "session",
-            "profile",
-            "login",
-            "logout",
-            "api",
-            "serve",
-            "worker",
-            "jobs",
-            "migrate",
-        ),
+        *("import", "imports", "export", "events", "watch"),
+        *("user", "invitation", "workspace", "webhook", "key", "job"),
+        *("me", "session", "profile", "login", "logout", "api"),
+        *("serve", "worker", "jobs", "migrate", "backup", "restore", "password"),
     )
 
     @override
@@ -78,6 +68,7 @@ app.add_typer(field_commands)
 app.add_typer(repository_commands)
 app.add_typer(label_commands)
 app.command("import")(import_file)
+app.command("export")(export_tasks)
 app.add_typer(import_commands)
 app.command("events")(list_events)
 app.command("watch")(watch)
@@ -94,6 +85,9 @@ app.add_typer(operators_job_commands)
 app.command("login")(login)
 app.command("logout")(logout)
 app.command("api")(call_api)
+app.command("backup")(backup)
+app.command("restore")(restore)
+app.command("password")(password)
 
 
 @app.callback()

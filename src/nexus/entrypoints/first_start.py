@@ -33,7 +33,7 @@ async def prepare(database: Database, *, workspace: str = "Home") -> FirstStart 
     async with database.system_reading() as tx:
         if not await workspace_service(tx).is_first():
             return None
-    password = _new_password()
+    password = new_password()
     hashed = await hash_password(password)
     try:
         return await _prepared(database, workspace, password, hashed)
@@ -56,7 +56,7 @@ async def _prepared(
     return FirstStart(email=OWNER_EMAIL, password=password, key=key.text)
 
 
-def _new_password() -> str:
+def new_password() -> str:
     """60 random bits in 32 words and a number, easy to copy by hand."""
     words = [secrets.choice(_WORDS) for _ in range(8)]
     return "-".join([*words, str(secrets.randbelow(900_000) + 100_000)])

@@ -7,6 +7,7 @@ from nexus.features.identity import jobs as identity_jobs
 from nexus.features.identity.controller import MeController, SessionController
 from nexus.features.imports import jobs as import_jobs
 from nexus.features.imports.controller import ImportController
+from nexus.features.imports.export_controller import ExportController
 from nexus.features.jobs.controller import JobController
 from nexus.features.keys.controller import KeyController
 from nexus.features.projects.controller import (
@@ -55,6 +56,7 @@ CONTROLLERS = [
     WorkspaceController,
     MembershipController,
     ImportController,
+    ExportController,
     WebhookController,
     KeyController,
     EventController,

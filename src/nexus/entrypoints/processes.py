@@ -15,11 +15,12 @@ from typing import NoReturn
 from nexus.clients.webhooks import WebhookClient
 from nexus.entrypoints.manifest import JOBS, QUEUES
 from nexus.features.webhooks.watching import watch
+from nexus.platform.backups import BackupPlan
 from nexus.platform.database import DATABASE_FAILURES, Database
 from nexus.platform.database_url import DatabaseUrl, understand_url
 from nexus.platform.jobs import engine
 from nexus.platform.jobs.store import JobStore
-from nexus.platform.schema import schema_problem
+from nexus.platform.schema import NO_TABLES, schema_problem
 from nexus.platform.settings import Settings
 
 
@@ -39,6 +40,41 @@ async def opened(settings: Settings, *, migrating: bool) -> AsyncGenerator[Datab
     try:
         await _check_schema(database)
         yield database
+    finally:
+        await database.close()
+
+
+async def fitting(settings: Settings, *, migrating: bool) -> None:
+    """Make sure that the schema fits, for a command. `migrating`: an empty database is filled.
+
+    Raises CannotServe.
+    """
+    database = open_database(settings)
+    url = database.url
+    is_missing = url.is_sqlite and not url.file.exists()
+    try:
+        if is_missing and not migrating:
+            raise CannotServe(f"There is no database {url.file}.")
+        is_empty = is_missing or await schema_problem(database) == NO_TABLES
+        if migrating and is_empty:
+            await asyncio.to_thread(migrate_settings, settings)
+        await _check_schema(database)
+    except DATABASE_FAILURES as error:
+        raise CannotServe(unusable(error)) from error
+    finally:
+        await database.close()
+
+
+async def holds_something(settings: Settings) -> bool:
+    """Whether there is a database with tables, whatever their age. Raises CannotServe."""
+    database = open_database(settings)
+    url = database.url
+    try:
+        if url.is_sqlite and not url.file.exists():
+            return False
+        return await schema_problem(database) != NO_TABLES
+    except DATABASE_FAILURES as error:
+        raise CannotServe(unusable(error)) from error
     finally:
         await database.close()
 
@@ -111,7 +147,7 @@ async def working(database: Database, settings: Settings) -> AsyncGenerator[None
                     direct_url(settings),
                     JOBS,
                     queues=QUEUES,
-                    given={WebhookClient: client},
+                    given={WebhookClient: client, BackupPlan: backup_plan(settings)},
                     drain_s=settings.jobs.drain_s,
                 )
             )
@@ -123,6 +159,17 @@ async def working(database: Database, settings: Settings) -> AsyncGenerator[None
         finally:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
+
+
+def backup_plan(settings: Settings) -> BackupPlan:
+    backup = settings.backup
+    return BackupPlan(
+        url=direct_url(settings),
+        folder=backup.folder,
+        hour=backup.hour,
+        keep=backup.keep,
+        programs=backup.programs,
+    )
 
 
 def give_memory_back() -> None:

@@ -15,6 +15,7 @@ import msgspec
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
@@ -329,6 +330,12 @@ def _live(context: typer.Context, find: Callable[[NexusClient], list[T]]) -> lis
         return find(NexusClient(url, key, timeout_s=COMPLETION_TIMEOUT_S))
     except (ApiError, ServerNotReached):
         return []
+
+
+def progress_bar() -> Progress:
+    """A bar for whoever looks on; where nobody does, nothing."""
+    console = messages()
+    return Progress(console=console, transient=True, disable=not console.is_terminal)
 
 
 def fail(message: str, code: int) -> NoReturn:

@@ -10,6 +10,8 @@ from nexus.platform.database import Database
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 
+NO_TABLES = "the database has no tables yet: run 'nexus migrate'"
+
 PROGRAM_GENERATION = 1
 """Rises when a schema change stops older programs from running; a migration names the oldest."""
 
@@ -24,7 +26,7 @@ async def schema_problem(database: Database) -> str | None:
             oldest = await tx.execute(text("SELECT min_program FROM schema_requirements"))
             needed = oldest.scalar()
     except DatabaseError:
-        return "the database has no tables yet: run 'nexus migrate'"
+        return NO_TABLES
     if current == known[-1]:
         return None
     if current in known:

@@ -103,6 +103,24 @@ class WebhookSettings(_Group):
     )
 
 
+class BackupSettings(_Group):
+    folder: Path = Field(
+        default=Path("var/backups"), description="Where 'nexus backup' and the schedule write to."
+    )
+    hour: Annotated[int, Field(ge=0, le=23)] | None = Field(
+        default=None,
+        description="The hour of the day (UTC) at which the server backs itself up. Never, unless "
+        "set.",
+    )
+    keep: Annotated[int, Field(ge=1, le=1000)] = Field(
+        default=7, description="How many backups stay in the folder; the oldest go."
+    )
+    programs: Path | None = Field(
+        default=None,
+        description="The folder of pg_dump and pg_restore, if they are not to be searched for.",
+    )
+
+
 class LogSettings(_Group):
     level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Lines below this level are dropped."
@@ -142,6 +160,7 @@ class Settings(BaseSettings):
     identity: IdentitySettings = IdentitySettings()
     jobs: JobSettings = JobSettings()
     webhooks: WebhookSettings = WebhookSettings()
+    backup: BackupSettings = BackupSettings()
     log: LogSettings = LogSettings()
     profile_path: Path | None = Field(
         default=None,

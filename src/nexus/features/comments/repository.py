@@ -21,7 +21,7 @@ class CommentRepository:
         self._tx = tx
 
     async def get(self, comment_id: CommentId, task_id: TaskId, *, lock: bool = False) -> Comment:
-        query = self._comments(task_id).where(CommentRow.id == comment_id)
+        query = self._comments([task_id]).where(CommentRow.id == comment_id)
         if lock:
             query = query.with_for_update(key_share=True, of=CommentRow)
         row = (await self._tx.execute(query)).first()
@@ -31,12 +31,17 @@ class CommentRepository:
 
     async def list_page(self, task_id: TaskId, cursor: str | None, limit: int) -> Page[Comment]:
         """The comments of a task, oldest first."""
-        query = self._comments(task_id)
+        query = self._comments([task_id])
         if cursor:
             (last,) = read_cursor("comments", cursor, tuple[UUID])
             query = query.where(CommentRow.id > last)
         found = await self._tx.execute(query.order_by(CommentRow.id).limit(limit + 1))
         return page_of([_comment(row) for row in found], limit, "comments", lambda c: (c.id,))
+
+    async def list_of_tasks(self, task_ids: Collection[TaskId]) -> Sequence[Comment]:
+        """The comments of tasks that were not removed, oldest first."""
+        query = self._comments(task_ids).where(CommentRow.removed_at.is_(None))
+        return [_comment(row) for row in await self._tx.execute(query.order_by(CommentRow.id))]
 
     async def list_bodies(self, task_id: TaskId) -> Sequence[str]:
         """The texts of all comments of a task that were not removed, oldest first."""
@@ -125,11 +130,13 @@ class CommentRepository:
                 ],
             )
 
-    def _comments(self, task_id: TaskId) -> Any:
+    def _comments(self, task_ids: Collection[TaskId]) -> Any:
         return (
             select(CommentRow, ActorRow.name.label("author_name"), ActorRow.handle)
             .join(ActorRow, ActorRow.id == CommentRow.author_id)
-            .where(CommentRow.workspace_id == self._tx.workspace_id, CommentRow.task_id == task_id)
+            .where(
+                CommentRow.workspace_id == self._tx.workspace_id, CommentRow.task_id.in_(task_ids)
+            )
         )
 
 

@@ -1,6 +1,6 @@
 """The verbs of comments."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from nexus.features.comments.domain import Comment, CommentId, mentioned_handles
@@ -80,6 +80,13 @@ class CommentService:
     async def list_comments(self, task_ref: str, cursor: str | None, limit: int) -> Page[Comment]:
         task = await self._tasks.brief(task_ref)
         return await self._comments.list_page(task.id, cursor, limit)
+
+    async def list_of_tasks(self, task_ids: Collection[TaskId]) -> dict[TaskId, list[Comment]]:
+        """The comments of several tasks, oldest first, without those that were removed."""
+        found: dict[TaskId, list[Comment]] = {}
+        for comment in await self._comments.list_of_tasks(task_ids):
+            found.setdefault(comment.task_id, []).append(comment)
+        return found
 
     async def update(
         self, task_ref: str, comment_id: CommentId, body: str, *, by: Actor

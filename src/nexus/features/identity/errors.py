@@ -21,3 +21,8 @@ class PasswordWrong(Invalid):
 class EmailTaken(Conflict):
     code = "user.email_taken"
     message = "There is an account for {email} already. Sign in to use it."
+
+
+class UserNotFound(NotFound):
+    code = "user.not_found"
+    message = "Nobody on this server has the e-mail address '{email}'."

@@ -9,7 +9,12 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from nexus.features.identity.domain import Account, NewSession, Session, SessionId, User
-from nexus.features.identity.errors import PasswordWrong, SessionNotFound, SignInRefused
+from nexus.features.identity.errors import (
+    PasswordWrong,
+    SessionNotFound,
+    SignInRefused,
+    UserNotFound,
+)
 from nexus.features.identity.events import (
     SessionCreated,
     SessionRefused,
@@ -191,6 +196,30 @@ class SessionService:
                 workspace_id=membership.actor.workspace_id,
                 actor_id=membership.actor.id,
             )
+
+
+class PasswordReset:
+    """For operators: a new password for whoever has lost theirs, or came without one."""
+
+    def __init__(
+        self, users: UserRepository, sessions: SessionRepository, events: EventLog
+    ) -> None:
+        self._users = users
+        self._sessions = sessions
+        self._events = events
+
+    async def reset(self, email: str, password_hash: str) -> User:
+        """Set it and end all sessions. Raises UserNotFound."""
+        user = await self._users.find_by_email(email)
+        if user is None:
+            raise UserNotFound(email=email)
+        await self._users.save_password(user.id, password_hash)
+        await self._sessions.revoke_others(user.id, None, now())
+        for membership in await self._users.list_memberships(user.id):
+            self._events.record_by_system(
+                UserPasswordChanged(user_id=user.id), workspace_id=membership.actor.workspace_id
+            )
+        return user
 
 
 class SessionLookup:

@@ -3,7 +3,12 @@
 from datetime import timedelta
 
 from nexus.features.identity.repository import SessionRepository, UserRepository
-from nexus.features.identity.service import SessionLookup, SessionService, UserService
+from nexus.features.identity.service import (
+    PasswordReset,
+    SessionLookup,
+    SessionService,
+    UserService,
+)
 from nexus.platform.database import Transaction
 from nexus.platform.last_use import LastUse
 from nexus.platform.throttle import Throttle
@@ -24,6 +29,10 @@ def password_service(
 ) -> SessionService:
     """The same for verbs that check a password."""
     return _session_service(tx, reading, sign_in_throttle, session_lifetime)
+
+
+def password_reset(tx: Transaction) -> PasswordReset:
+    return PasswordReset(UserRepository(tx), SessionRepository(tx), tx.events)
 
 
 def session_lookup(tx: Transaction, last_use: LastUse) -> SessionLookup:

@@ -26,6 +26,9 @@ from nexus.platform.actor import Actor
 from nexus.platform.errors import AppError
 from nexus.platform.ids import new_id
 
+_LATER = ("depends_on", "links", "status", "score", "left_out")
+"""What of a base another phase or another file brings up to date."""
+
 NOT_IMPORTED = "This task was not imported from the file that the scores belong to."
 
 
@@ -163,8 +166,7 @@ class RecordWriter:
         if one.is_partial:
             fresh = {**base, "score": record.complexity}
         else:  # the next phase compares these with what they were
-            kept = {n: base[n] for n in ("depends_on", "links", "status", "score") if n in base}
-            fresh = {**theirs, **kept}
+            fresh = {**theirs, **{name: base[name] for name in _LATER if name in base}}
         gains = not one.is_partial and bool(
             set(record.depends_on) - set(base.get("depends_on") or ())
         )
@@ -264,7 +266,7 @@ def _our_parent(
 
 def _arrival(one: Import, decision: Decision, unnamed: Container[str]) -> ImportedTask:
     record = decision.record
-    label = None if record.list in unnamed else _label_of(one, record.list)
+    label = None if record.list in unnamed else one.label_of(record.list)
     return ImportedTask(
         id=TaskId(decision.task_id or new_id()),
         project=one.projects[record.list],
@@ -287,13 +289,6 @@ def _arrival(one: Import, decision: Decision, unnamed: Container[str]) -> Import
         started_at=record.started_at,
         finished_at=record.finished_at,
     )
-
-
-def _label_of(one: Import, name: str) -> str | None:
-    """Several lists in one project are told apart by a label."""
-    if one.project is None or len(one.projects) == 1:
-        return None
-    return " ".join(name.split())[:100] or None
 
 
 def _source_row(one: Import, decision: Decision) -> dict[str, Any]:

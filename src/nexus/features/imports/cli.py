@@ -1,12 +1,13 @@
 """Imports on the command line."""
 
 import subprocess
+import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import Progress
 
 from nexus.platform.cli import (
     Csv,
@@ -22,56 +23,32 @@ from nexus.platform.cli import (
     print_json,
     print_more,
     print_table,
+    progress_bar,
     since,
 )
+from nexus.platform.files import written_whole
 from nexus_client import models
 from nexus_client.client import NexusClient
 
 NOTES_SHOWN = 10
 POLL_S = 0.2
-UPLOAD_TIMEOUT_S = 600.0  # the server reads a large file to its end before it answers
+TRANSFER_TIMEOUT_S = 600.0  # the server reads or writes a large file to its end before it answers
 BACKUP_TABLES = ("issues", "dependencies", "labels", "comments")
 
 app = group("imports", "Look at imports and what became of their records.")
 
 
-def import_file(
-    file: Annotated[
-        Path,
-        typer.Argument(exists=True, help="The backlog file, or a folder such as .beads/backup."),
-    ],
-    project: Annotated[
-        str | None,
-        typer.Option("--project", "-p", help="Into this project; else each list gets its own."),
-    ] = None,
-    source: Annotated[
-        str | None,
-        typer.Option(help="A name for where the file comes from, if it moves about."),
-    ] = None,
-    mapping: Annotated[
-        Path | None,
-        typer.Option(exists=True, dir_okay=False, help="For CSV: which column is what, as JSON."),
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what would happen; write nothing.")
-    ] = False,
-    as_json: Json = False,
+def import_backlog(
+    file: Path,
+    *,
+    project: str | None,
+    source: str | None,
+    mapping: Path | None,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
-    """Import a backlog: Task Master, Beads or CSV.
-
-    What was imported before from the same source is merged, field by field: what changed there
-    comes in, what people changed here stays. A file that is no backlog is refused, and nothing is
-    written. 'nexus imports records' shows what became of each record.
-
-    \b
-    Examples:
-      nexus import .taskmaster/tasks/tasks.json
-      nexus import .taskmaster/reports/task-complexity-report.json
-      nexus import .beads/issues.jsonl --dry-run
-      nexus import .beads/backup
-      nexus import jira.csv --mapping columns.json --project API
-    """
-    api = client(UPLOAD_TIMEOUT_S)
+    """Send a file, wait until it has come in, and say what became of it."""
+    api = client(TRANSFER_TIMEOUT_S)
     is_report = "complexity-report" in file.name
     started = api.create_import(
         _content(file),
@@ -88,6 +65,31 @@ def import_file(
         fail(ended.error, 6)
     if not as_json:
         _print_report(api, ended)
+
+
+def export_backlog(
+    format_name: str, *, projects: Sequence[str], source: str | None, to: Path | None
+) -> None:
+    """Write tasks to a file, or to standard output."""
+    api = client(TRANSFER_TIMEOUT_S)
+    with api.export_tasks(
+        format=format_name, project=[one.upper() for one in projects], source=source
+    ) as download:
+        if to is None:
+            for piece in download.pieces:
+                sys.stdout.buffer.write(piece)
+            sys.stdout.buffer.flush()
+        else:
+            with written_whole(to) as file, progress_bar() as bar:
+                task = bar.add_task(f"Exporting to {plain(to.name)}", total=download.size)
+                for piece in download.pieces:
+                    file.write(piece)
+                    bar.advance(task, len(piece))
+            messages().print(f"Wrote {plain(str(to))}.")
+        if download.left_out:
+            messages().print(
+                f"{download.left_out} dependencies lead to other lists and have no place in it."
+            )
 
 
 @app.command("list")
@@ -194,7 +196,7 @@ def _content(file: Path) -> bytes:
 def _watched(api: NexusClient, started: models.ImportOut) -> models.ImportOut:
     """Wait for the end, with a bar of what is done."""
     one = started
-    with Progress(console=messages(), transient=True) as progress:
+    with progress_bar() as progress:
         bar = progress.add_task(f"Importing {plain(one.file_name)}", total=one.records * 2)
         while one.state in {"queued", "running"}:
             time.sleep(POLL_S)

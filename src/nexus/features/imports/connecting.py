@@ -140,6 +140,7 @@ class EdgeWriter:
         counts: Counter[str] = Counter()
         fresh: dict[Pair, int] = {}
         links: list[NewLink] = []
+        left_out: dict[TaskId, list[str]] = {}
         for record, was in parts:
             task_id = TaskId(was.task_id or UUID(int=0))
             base = bases[task_id]
@@ -148,6 +149,7 @@ class EdgeWriter:
             for note in said:
                 remark(was.position, *note)
             counts[record.list] += len(fitting)
+            left_out[task_id] = [on for on in record.depends_on if on not in fitting]
             if was.outcome is Outcome.CREATED:
                 fresh |= dict.fromkeys(fitting.values(), was.position)
             else:
@@ -156,15 +158,17 @@ class EdgeWriter:
                 gone = before - set(record.depends_on)
                 await self._undepend(one, record, task_id, gone, partial(remark, was.position), by)
             links += await self._links(one, record, task_id, base.get("links") or [])
+        names = {task_id: external_id for (_, external_id), task_id in plan.ids.items()}
         for pair in await self._graph.add(list(fresh), known=plan.graph, by=by) if fresh else ():
             remark(fresh[pair], "cycle", "One of its dependencies would close a circle by now.")
+            left_out[pair[0]].append(names[pair[1]])
         await self._intake.add_links(links)
         changed: dict[TaskId, dict[str, Any]] = {}
         for record, was in parts:
             task_id = TaskId(was.task_id or UUID(int=0))
             if was.outcome is not Outcome.CREATED:
                 await self._set_status(record, task_id, bases[task_id], was.position, remark, by)
-            kept = {**bases[task_id], **_connections(record)}
+            kept = {**bases[task_id], **_connections(record, left_out[task_id])}
             if not is_same(kept, bases[task_id]):
                 changed[task_id] = kept
         await self._sources.save_connections(changed, one.id)
@@ -340,10 +344,11 @@ def _edges(
     return fitting, said
 
 
-def _connections(record: ParsedTask) -> dict[str, Any]:
-    """What of a base comes in by this phase."""
+def _connections(record: ParsedTask, left_out: Sequence[str]) -> dict[str, Any]:
+    """What of a base comes in by this phase. `left_out` is in the file and does not fit here."""
     return {
         "depends_on": list(record.depends_on),
+        "left_out": list(left_out),
         "links": [[link.kind, link.to, link.url] for link in record.links],
         "status": _status_there(record).value,
     }

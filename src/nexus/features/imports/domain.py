@@ -16,6 +16,12 @@ CARRY_OUT = "imports.carry_out"
 """The job behind an import."""
 
 
+class ExportFormat(StrEnum):
+    TASKMASTER = "taskmaster"
+    BEADS = "beads"
+    CSV = "csv"
+
+
 class ImportState(StrEnum):
     QUEUED = "queued"
     RUNNING = "running"
@@ -109,6 +115,12 @@ class Import:
     @property
     def has_ended(self) -> bool:
         return self.state in {ImportState.DONE, ImportState.FAILED}
+
+    def label_of(self, name: str) -> str | None:
+        """Several lists in one project are told apart by a label."""
+        if self.project is None or len(self.projects) == 1:
+            return None
+        return " ".join(name.split())[:100] or None
 
 
 @dataclass(frozen=True, kw_only=True)

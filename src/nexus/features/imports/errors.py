@@ -21,3 +21,13 @@ class MappingNotUnderstood(Invalid):
 class ProjectOfImportUnknown(Invalid):
     code = "import.project_unknown"
     message = "There is no open project '{project}' to import into. Create it, or leave it out."
+
+
+class SourceUnknown(Invalid):
+    code = "export.source_unknown"
+    message = "Nothing of this format was imported from '{source}'. The sources are: {known}."
+
+
+class NothingToExport(NotFound):
+    code = "export.nothing"
+    message = "There are no tasks to export. Import some, or name a project that has tasks."

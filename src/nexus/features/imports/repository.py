@@ -41,6 +41,7 @@ from nexus.platform.rows import ActorRow
 from nexus.platform.visibility import visible_key
 
 PART_BYTES = 1_000_000
+MOST_KEPT = 200
 
 
 class ImportRepository:
@@ -140,6 +141,43 @@ class ImportRepository:
                 return
             into.write(zlib.decompress(content))
             number += 1
+
+    async def list_kept(self, format_name: str) -> Sequence[Import]:
+        """Imports of a format whose files are still there, the newest first."""
+        has_file = exists().where(
+            ImportPartRow.workspace_id == ImportRow.workspace_id,
+            ImportPartRow.import_id == ImportRow.id,
+            ImportPartRow.number == 0,
+        )
+        found = await self._tx.execute(
+            self._imports()
+            .where(
+                ImportRow.format == format_name,
+                ImportRow.state == ImportState.DONE.value,
+                ImportRow.is_partial.is_(False),
+                ImportRow.is_dry_run.is_(False),
+                has_file,
+            )
+            .order_by(ImportRow.id.desc())
+            .limit(MOST_KEPT)
+        )
+        return [_import(row) for row in found]
+
+    async def remove_earlier_files(self, one: Import) -> None:
+        """Let go of the files that a newer one of the same source has taken the place of."""
+        earlier = select(ImportRow.id).where(
+            ImportRow.workspace_id == self._tx.workspace_id,
+            ImportRow.source == one.source,
+            ImportRow.format == one.format,
+            ImportRow.state == ImportState.DONE.value,
+            ImportRow.id < one.id,
+        )
+        await self._tx.execute(
+            delete(ImportPartRow).where(
+                ImportPartRow.workspace_id == self._tx.workspace_id,
+                ImportPartRow.import_id.in_(earlier),
+            )
+        )
 
     async def remove_file(self, import_id: ImportId) -> None:
         await self._tx.execute(

@@ -168,10 +168,13 @@ class ImportService:
         await self._imports.save(one)
 
     async def finish(self, one: Import, *, by: Actor) -> None:
-        """Say how it ended and let go of the file."""
+        """Say how it ended. The newest file of a source stays, as the frame of an export."""
         state = ImportState.FAILED if one.error else ImportState.DONE
         await self._imports.save(replace(one, state=state, finished_at=now()))
-        await self._imports.remove_file(one.id)
+        if one.error or one.is_partial or one.is_dry_run:
+            await self._imports.remove_file(one.id)
+        else:
+            await self._imports.remove_earlier_files(one)
         if one.error:
             self._events.record(ImportFailed(import_id=one.id, why=one.error), by=by)
         else:

@@ -3,9 +3,10 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import Row, bindparam, func, insert, select, update
 
 from nexus.features.imports.domain import ImportId
+from nexus.features.imports.outgoing import Name, Origin
 from nexus.features.imports.tables import TaskSourceRow
 from nexus.features.tasks.domain import TaskId
 from nexus.platform.database import Transaction
@@ -38,6 +39,25 @@ class SourceRepository:
             )
         )
         return {TaskId(row.task_id): row.imported for row in found}
+
+    async def list_origins(self, task_ids: Collection[TaskId]) -> dict[TaskId, Origin]:
+        """The records that tasks were made of."""
+        found = await self._tx.execute(
+            select(TaskSourceRow).where(
+                TaskSourceRow.workspace_id == self._tx.workspace_id,
+                TaskSourceRow.task_id.in_(task_ids),
+            )
+        )
+        return {TaskId(row.task_id): _origin(row) for row in found}
+
+    async def list_names(self, source: str) -> dict[TaskId, Name]:
+        """All records of a source that became tasks, whoever may see these."""
+        found = await self._tx.execute(
+            select(TaskSourceRow.task_id, TaskSourceRow.list, TaskSourceRow.external_id).where(
+                TaskSourceRow.workspace_id == self._tx.workspace_id, TaskSourceRow.source == source
+            )
+        )
+        return {TaskId(row.task_id): (row.list, row.external_id) for row in found}
 
     async def external_id(self, task_id: TaskId | None) -> str | None:
         found = await self._tx.execute(
@@ -129,3 +149,14 @@ class SourceRepository:
             TaskSourceRow.source == source,
             visible_key(TaskSourceRow.project, self._tx),
         )
+
+
+def _origin(row: Row[Any]) -> Origin:
+    return Origin(
+        task_id=TaskId(row.task_id),
+        source=row.source,
+        name=(row.list, row.external_id),
+        project=row.project,
+        original=row.original,
+        base=row.imported,
+    )

@@ -1,6 +1,6 @@
 """Spreadsheets saved as CSV, one task a row: pure."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -19,7 +19,7 @@ from nexus.features.imports.shaping import (
     storable,
     title_of,
 )
-from nexus.features.imports.spreadsheet_mapping import CsvMapping, columns_of, recognised
+from nexus.features.imports.spreadsheet_mapping import CsvMapping, Field, columns_of, recognised
 from nexus.features.imports.spreadsheet_rows import NOT_UTF_8, Row, delimiter_of, rows_of
 from nexus.features.imports.spreadsheet_values import Values, complexity_in, links_in
 from nexus.features.tasks.domain import TaskStatus
@@ -36,8 +36,8 @@ class CsvFile:
 
     def __init__(self, data: Buffer, mapping: CsvMapping) -> None:
         self._data = memoryview(data)
-        self._delimiter = mapping.delimiter or delimiter_of(self._data)
-        rows = rows_of(self._data, self._delimiter)
+        self.delimiter = mapping.delimiter or delimiter_of(self._data)
+        rows = rows_of(self._data, self.delimiter)
         header = next(rows, None)
         if header is None:
             raise FileNotUnderstood(why="it is empty.")
@@ -53,6 +53,30 @@ class CsvFile:
         depths = depths_of(parents)
         self._order = sorted(self._starts, key=lambda own_id: depths.get(own_id, 0))
         self.lists = [ParsedList(name="csv", is_default=True)]
+
+    @property
+    def ids(self) -> Collection[str]:
+        return self._starts.keys()
+
+    @property
+    def header(self) -> Sequence[str]:
+        return self._columns.header
+
+    @property
+    def places(self) -> Mapping[Field, Sequence[int]]:
+        """In which columns each field stands."""
+        return self._columns.places
+
+    @property
+    def custom(self) -> Sequence[int]:
+        """The columns that have no field here."""
+        return self._columns.custom
+
+    def rows(self) -> Iterator[tuple[str, list[str]]]:
+        """The cells of each row behind its id, in the order of the file."""
+        for own_id, start in self._starts.items():
+            row = next(rows_of(self._data[start:], self.delimiter))
+            yield own_id, [*row.cells, *[""] * (len(self.header) - len(row.cells))]
 
     def records(self) -> Iterator[ParsedTask]:
         """Rows by how deep they lie, each depth in the order of the file."""
@@ -80,7 +104,7 @@ class CsvFile:
         return {own_id: parent for own_id, parent in found.items() if parent and parent != own_id}
 
     def _task(self, own_id: str) -> ParsedTask:
-        row = next(rows_of(self._data[self._starts[own_id] :], self._delimiter))
+        row = next(rows_of(self._data[self._starts[own_id] :], self.delimiter))
         cells, columns, values = self._fitted(row), self._columns, self._values
         remark = Notes()
         self._check(row, cells, own_id, remark)

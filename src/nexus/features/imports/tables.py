@@ -45,7 +45,7 @@ class ImportRow(TenantRow, Base):
 
 
 class ImportPartRow(TenantRow, Base):
-    """A piece of an import's file, compressed, until the import has ended."""
+    """A piece of an import's file, compressed. The newest file of each source is kept."""
 
     __tablename__ = "import_parts"
     __table_args__ = (within_workspace("import_id", "imports"),)

@@ -5,7 +5,7 @@ dependencies come in several forms; a subtask's bare dependency means its siblin
 """
 
 import json
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +31,7 @@ from nexus.features.imports.shaping import (
 )
 from nexus.features.tasks.domain import Priority, TaskStatus
 
+BOM = b"\xef\xbb\xbf"
 DEFAULT_TAG = "master"
 PRIORITIES = {
     "critical": Priority.CRITICAL,
@@ -50,7 +51,7 @@ class _List(msgspec.Struct):
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Record:
+class Record:
     """A record as it stands in the file; `own_id` is the part of the id after the last dot."""
 
     id: str
@@ -62,11 +63,16 @@ class _Record:
 
 
 @dataclass(kw_only=True)
-class _Tag:
-    """One list of the file: views of its tasks, and what the first pass found in them."""
+class Tag:
+    """One list of the file: views of its tasks, and what the first pass found in them.
+
+    `place` is its name at the top of the file, where it is a list itself (`is_bare`) or holds one.
+    """
 
     name: str
+    place: str
     tasks: Sequence[msgspec.Raw]
+    is_bare: bool = False
     ids: set[str] = field(default_factory=set[str])
     finished: set[str] = field(default_factory=set[str])
 
@@ -82,9 +88,9 @@ class TaskMasterFile:
 
     def __init__(self, data: Buffer) -> None:
         try:
-            self._tags = [_Tag(name=name, tasks=tasks) for name, tasks in _tags(data)]
+            self._tags = tags_of(root_of(data))
             for tag in self._tags:
-                for record in _records(tag):
+                for record in records_of(tag):
                     tag.ids.add(record.id)
                     if status_of(record.values.get("status") or "pending", Notes())[0].is_finished:
                         tag.finished.add(record.id)
@@ -97,31 +103,39 @@ class TaskMasterFile:
     def records(self) -> Iterator[ParsedTask]:
         """Tasks before subtasks, so that in a new project task 7 of the file becomes KEY-7."""
         for tag in self._tags:
-            for record in _records(tag):
+            for record in records_of(tag):
                 yield _task(tag, record)
 
 
-def _tags(data: Buffer) -> list[tuple[str, list[msgspec.Raw]]]:
+def root_of(data: Buffer) -> dict[str, msgspec.Raw]:
+    """What stands at the top of a file. Raises FileNotUnderstood."""
     text = memoryview(data)
-    start = 3 if bytes(text[:3]) == b"\xef\xbb\xbf" else 0
+    start = len(BOM) if bytes(text[: len(BOM)]) == BOM else 0
     try:
-        root = msgspec.json.decode(text[start:], type=dict[str, msgspec.Raw])
+        return msgspec.json.decode(text[start:], type=dict[str, msgspec.Raw])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise FileNotUnderstood(why=f"it is not a JSON object ({error}).") from error
-    tagged: dict[str, list[msgspec.Raw]] = {}
-    for tag, raw in root.items():
+
+
+def tags_of(root: Mapping[str, msgspec.Raw]) -> list[Tag]:
+    """The lists of a file. Raises FileNotUnderstood where there is none."""
+    tags: dict[str, Tag] = {}
+    for place, raw in root.items():
         try:
-            tagged[_tag_name(tag, tagged)] = msgspec.json.decode(raw, type=_List).tasks
+            tasks = msgspec.json.decode(raw, type=_List).tasks
         except msgspec.ValidationError:
             continue
-    if "tasks" in root and "tasks" not in tagged:  # legacy, or left over beside the tags
+        name = _tag_name(place, tags)
+        tags[name] = Tag(name=name, place=place, tasks=tasks)
+    if "tasks" in root and "tasks" not in tags:  # legacy, or left over beside the tags
         try:
             untagged = msgspec.json.decode(root["tasks"], type=list[msgspec.Raw])
-            tagged["tasks" if DEFAULT_TAG in tagged else DEFAULT_TAG] = untagged
+            name = "tasks" if DEFAULT_TAG in tags else DEFAULT_TAG
+            tags[name] = Tag(name=name, place="tasks", tasks=untagged, is_bare=True)
         except msgspec.ValidationError:
             pass
-    if tagged:
-        return list(tagged.items())
+    if tags:
+        return list(tags.values())
     raise FileNotUnderstood(
         why="it is JSON, but no Task Master file: it has neither a list 'tasks' nor tags that "
         "hold one."
@@ -138,7 +152,7 @@ def _tag_name(tag: str, taken: Container[str]) -> str:
     return name
 
 
-def _records(tag: _Tag) -> Iterator[_Record]:
+def records_of(tag: Tag) -> Iterator[Record]:
     """All tasks, then all subtasks, each with an id of its own; the same at every call."""
     unique = UniqueIds()
     task_ids: list[str] = []
@@ -147,7 +161,7 @@ def _records(tag: _Tag) -> Iterator[_Record]:
         notes = Notes()
         own_id = id_text(values.get("id")) or f"?{position}"
         task_ids.append(_told_apart(unique, own_id, notes))
-        yield _Record(
+        yield Record(
             id=task_ids[-1],
             own_id=own_id,
             parent=None,
@@ -160,7 +174,7 @@ def _records(tag: _Tag) -> Iterator[_Record]:
             values = _object(sub, f"{tag.name}/{task_id}.{position}")
             notes = Notes()
             own_id = (id_text(values.get("id")) or f"?{position}").rpartition(".")[2]
-            yield _Record(
+            yield Record(
                 id=_told_apart(unique, f"{task_id}.{own_id}", notes),
                 own_id=own_id,
                 parent=task_id,
@@ -199,7 +213,7 @@ def _text(raw: msgspec.Raw) -> str:
     return bytes(raw).decode()
 
 
-def _task(tag: _Tag, record: _Record) -> ParsedTask:
+def _task(tag: Tag, record: Record) -> ParsedTask:
     values, remark = record.values, record.notes
     status, status_word = status_of(values.get("status") or "pending", remark)
     depends_on = _dependencies(record, tag.ids)
@@ -218,7 +232,7 @@ def _task(tag: _Tag, record: _Record) -> ParsedTask:
         acceptance=acceptance_of(values.get("acceptanceCriteria"), remark),
         complexity=complexity_of(values.get("complexity")),
         depends_on=depends_on,
-        custom=custom_of("taskmaster", _further(record), remark),
+        custom=custom_of("taskmaster", further(record), remark),
         created_at=moment_of(values.get("createdAt")),
         updated_at=moment_of(values.get("updatedAt")),
         given=_given(status_word, values.get("priority")),
@@ -231,7 +245,7 @@ def _given(status: str, priority: Any) -> dict[str, str]:
     return {"status": status} | ({"priority": text_of(priority)} if priority is not None else {})
 
 
-def _priority(value: Any, record: _Record) -> Priority:
+def _priority(value: Any, record: Record) -> Priority:
     """Task Master's tasks without a priority are medium; subtasks have none of their own."""
     if value is None:
         return Priority.NONE if record.parent else Priority.MEDIUM
@@ -242,16 +256,16 @@ def _priority(value: Any, record: _Record) -> Priority:
     return PRIORITIES[word]
 
 
-def _dependencies(record: _Record, ids: set[str]) -> tuple[str, ...]:
+def _dependencies(record: Record, ids: set[str]) -> tuple[str, ...]:
     wanted: Any = record.values.get("dependencies") or []
     found: dict[str, None] = {}
     for value in wanted if isinstance(wanted, list) else [wanted]:  # pyright: ignore[reportUnknownVariableType]
-        if target := _resolved(value, record, ids):
+        if target := resolved(value, record, ids):
             found[target] = None
     return tuple(found)
 
 
-def _resolved(value: Any, record: _Record, ids: set[str]) -> str | None:
+def resolved(value: Any, record: Record, ids: Container[str]) -> str | None:
     """The id that a dependency means.
 
     Bare in a subtask: its sibling if there is one, else the task. Dotted: that subtask.
@@ -260,7 +274,7 @@ def _resolved(value: Any, record: _Record, ids: set[str]) -> str | None:
     if text is None:
         record.notes("dangling_dependency", f"Its dependency {value!r} is no id.")
         return None
-    sibling = f"{record.parent}.{text}" if record.parent and "." not in text else None
+    sibling = f"{record.parent}.{text}" if record.parent and "." not in text else ""
     if sibling in ids:
         if isinstance(value, str) and text in ids:
             record.notes(
@@ -275,6 +289,7 @@ def _resolved(value: Any, record: _Record, ids: set[str]) -> str | None:
     return None
 
 
-def _further(record: _Record) -> dict[str, Any]:
+def further(record: Record) -> dict[str, Any]:
+    """All that has no field of its own here."""
     values: dict[str, Any] = json.loads(record.original)
     return {name: value for name, value in values.items() if name not in _TAKEN}

@@ -5,6 +5,7 @@ from nexus.features.projects.wiring import project_service
 from nexus.features.repositories.wiring import repository_service
 from nexus.features.tasks.arrivals import GraphIntake, TaskIntake
 from nexus.features.tasks.bulk import BulkService
+from nexus.features.tasks.departures import TaskDepartures
 from nexus.features.tasks.dependencies import DependencyService, TaskGraph
 from nexus.features.tasks.edges import EdgeRepository
 from nexus.features.tasks.graph_reading import GraphReader
@@ -79,6 +80,10 @@ def task_intake(tx: Transaction) -> TaskIntake:
     tasks = TaskRepository(tx)
     graph = TaskGraph(tasks, EdgeRepository(tx))
     return TaskIntake(tasks, LabelRepository(tx), graph, project_service(tx), tx.events)
+
+
+def task_departures(tx: Transaction) -> TaskDepartures:
+    return TaskDepartures(TaskRepository(tx), SummaryRepository(tx))
 
 
 def graph_intake(tx: Transaction) -> GraphIntake:

@@ -67,7 +67,7 @@ class WebhookService:
             name=tidy(name),
             url=check_url(url),
             names=tuple(names),
-            secret=_new_secret(),
+            secret=new_secret(),
             old_secret=None,
             old_secret_until=None,
             place=place,
@@ -129,7 +129,7 @@ class WebhookService:
     async def rotate(self, webhook_id: WebhookId, overlap: timedelta, *, by: Actor) -> NewWebhook:
         """Another secret; for `overlap` messages are signed with both."""
         old = await self._webhooks.get(webhook_id, lock=True)
-        new = old.rotated(_new_secret(), overlap=overlap, at=now())
+        new = old.rotated(new_secret(), overlap=overlap, at=now())
 
         await self._webhooks.save(new)
         self._events.record(WebhookRotated(webhook_id=new.id), by=by)
@@ -169,6 +169,6 @@ class WebhookService:
         return again
 
 
-def _new_secret() -> str:
+def new_secret() -> str:
     """As Standard Webhooks writes them: a mark and 256 random bits in base 64."""
     return "whsec_" + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()

@@ -156,6 +156,9 @@ def _mend_answers(operation: dict[str, Any], handler: HTTPRouteHandler) -> None:
         answers["204"].pop("content", None)
     if handler.opt.get("streams"):
         answers["200"]["content"] = {"text/event-stream": {"schema": _MESSAGE}}
+    if kinds := handler.opt.get("downloads"):
+        file = {"schema": {"type": "string", "format": "binary"}}
+        answers["200"]["content"] = {kind.partition(";")[0]: file for kind in kinds}
     if handler.opt.get("answers_503"):
         answers["503"] = {
             "description": "Not ready; the checks say why.",

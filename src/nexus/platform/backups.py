@@ -1,0 +1,271 @@
+"""Backups of a whole database, taken while it is being used, and going back to one.
+
+SQLite copies itself; of PostgreSQL its own pg_dump and pg_restore do it, which know what every
+version of it holds.
+"""
+
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Generator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from nexus.platform.clock import now
+from nexus.platform.database_url import DatabaseUrl
+from nexus.platform.files import written_whole
+from nexus.platform.jobs.store import SCHEMA
+
+SUFFIXES = {True: ".db", False: ".dump"}
+_NAME = re.compile(r"nexus-(\d{8}T\d{6}Z)\.(?:db|dump)")
+_FORM = "%Y%m%dT%H%M%SZ"
+_SQLITE_MARK = b"SQLite format 3\x00"
+_POSTGRES_MARK = b"PGDMP"
+
+
+class BackupFailed(Exception):
+    """A backup cannot be taken or restored; the message says why and what to do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backup:
+    path: Path
+    taken_at: datetime
+    size: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackupPlan:
+    """When a server backs itself up, and where to. Without an `hour` (in UTC) it does not."""
+
+    url: DatabaseUrl
+    folder: Path
+    hour: int | None
+    keep: int
+    programs: Path | None
+
+    def is_due(self, at: datetime) -> bool:
+        """Whether no backup was begun since the hour came last."""
+        if self.hour is None:
+            return False
+        wanted = at.astimezone(UTC).replace(hour=self.hour, minute=0, second=0, microsecond=0)
+        last = wanted if wanted <= at else wanted - timedelta(days=1)
+        newest = next(iter(list_backups(self.folder)), None)
+        return newest is None or newest.taken_at < last
+
+    def carry_out(self) -> Backup:
+        """Take one and let go of the oldest. Raises BackupFailed."""
+        backup = take_backup(self.url, self.folder, self.programs)
+        remove_older(self.folder, self.keep)
+        return backup
+
+
+def take_backup(url: DatabaseUrl, folder: Path, programs: Path | None = None) -> Backup:
+    """Write a backup into a folder, under the time of its beginning. Raises BackupFailed.
+
+    `programs` is where pg_dump is, if it is not to be searched for.
+    """
+    at = now()
+    path = folder / f"nexus-{at.astimezone(UTC).strftime(_FORM)}{SUFFIXES[url.is_sqlite]}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_backup(url, path, programs)
+    except OSError as error:
+        raise BackupFailed(f"The backup cannot be written: {error}.") from error
+    return Backup(path=path, taken_at=at, size=path.stat().st_size)
+
+
+def write_backup(url: DatabaseUrl, path: Path, programs: Path | None = None) -> None:
+    """The same under a name of one's own. Raises BackupFailed and OSError."""
+    with written_whole(path) as file:
+        if url.is_sqlite:
+            _copy_sqlite(url.file, Path(file.name))
+        else:
+            dump = _program("pg_dump", url, programs)
+            _run([dump, "--format=custom", "--no-owner", "--no-privileges", "-f", file.name], url)
+
+
+def list_backups(folder: Path) -> Sequence[Backup]:
+    """Those in a folder, the newest first; files of other names are not touched or counted."""
+    found = [
+        Backup(
+            path=path,
+            taken_at=datetime.strptime(name[1], _FORM).replace(tzinfo=UTC),
+            size=path.stat().st_size,
+        )
+        for path in folder.glob("nexus-*")
+        if (name := _NAME.fullmatch(path.name))
+    ]
+    return sorted(found, key=lambda one: one.taken_at, reverse=True)
+
+
+def remove_older(folder: Path, keep: int) -> Sequence[Backup]:
+    """Let go of all but the newest; what went."""
+    gone = list_backups(folder)[keep:]
+    for one in gone:
+        one.path.unlink(missing_ok=True)
+    return gone
+
+
+def restore_backup(url: DatabaseUrl, path: Path, programs: Path | None = None) -> None:
+    """Put a backup in the place of what the database holds. Raises BackupFailed; nothing has
+    changed then. No process may have the database open."""
+    check_kind(url, path)
+    if url.is_sqlite:
+        _restore_sqlite(url.file, path)
+    else:
+        _restore_postgres(url, path, programs)
+
+
+def check_kind(url: DatabaseUrl, path: Path) -> None:
+    """Raises BackupFailed for what is no backup of this kind of database."""
+    with path.open("rb") as file:
+        mark = file.read(16)
+    wanted = _SQLITE_MARK if url.is_sqlite else _POSTGRES_MARK
+    if not mark.startswith(wanted):
+        kind = "SQLite" if url.is_sqlite else "PostgreSQL"
+        raise BackupFailed(
+            f"{path} is no backup of {kind}. To change the kind of database, write an archive of "
+            "each workspace ('nexus export --format archive') and import that."
+        )
+
+
+def _copy_sqlite(source: Path, to: Path) -> None:
+    """All pages as they are at one moment; writers go on meanwhile."""
+    try:
+        with (
+            closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True, timeout=30)) as reading,
+            closing(sqlite3.connect(to)) as copy,
+        ):
+            reading.backup(copy)
+            _check_sqlite(copy, to)
+    except sqlite3.Error as error:
+        raise BackupFailed(f"The database {source} cannot be copied: {error}.") from error
+
+
+def _check_sqlite(connection: sqlite3.Connection, path: Path) -> None:
+    try:
+        (found,) = connection.execute("PRAGMA quick_check").fetchone()
+        connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    except sqlite3.Error as error:
+        raise BackupFailed(f"{path} is no database of Nexus: {error}.") from error
+    if found != "ok":
+        raise BackupFailed(f"The database in {path} is damaged: {found}.")
+
+
+def _restore_sqlite(file: Path, backup: Path) -> None:
+    with closing(sqlite3.connect(f"file:{backup}?mode=ro&immutable=1", uri=True)) as connection:
+        _check_sqlite(connection, backup)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if file.exists():
+        _let_go(file)
+    with written_whole(file) as new, backup.open("rb") as old:
+        shutil.copyfileobj(old, new, 1 << 20)
+
+
+def _let_go(file: Path) -> None:
+    """Make sure that nobody has the database open: only then can it leave WAL mode."""
+    with closing(sqlite3.connect(file, timeout=1)) as connection:
+        try:
+            (mode,) = connection.execute("PRAGMA journal_mode=DELETE").fetchone()
+        except sqlite3.DatabaseError as error:
+            if "locked" not in str(error):
+                return  # it is damaged, which is why it is replaced
+            mode = "wal"
+    if mode != "delete":
+        raise BackupFailed(f"Another process has {file} open. Stop the server and its workers.")
+
+
+def _restore_postgres(url: DatabaseUrl, path: Path, programs: Path | None) -> None:
+    program = _program("pg_restore", url, programs)
+    _run([program, "--list", str(path)], url)
+    with _connected(url) as connection:
+        others = connection.execute(
+            "SELECT count(*) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid() "
+            "AND backend_type = 'client backend'"
+        ).fetchone()
+        if others and others[0]:
+            raise BackupFailed(
+                f"{others[0]} other connections use this database. Stop the server and its workers."
+            )
+        tables = connection.execute(
+            "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables "
+            "WHERE schemaname = current_schema()"
+        ).fetchall()
+        for (table,) in tables:
+            connection.execute(f"DROP TABLE {table} CASCADE")  # pyright: ignore[reportArgumentType, reportCallIssue] - named by PostgreSQL itself
+        connection.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
+    options = ["--no-owner", "--no-privileges", "--single-transaction", "--exit-on-error"]
+    _run([program, *options, f"--dbname={url.synchronous.database}", str(path)], url)
+
+
+@contextmanager
+def _connected(url: DatabaseUrl) -> Generator[psycopg.Connection]:
+    try:
+        with psycopg.connect(make_conninfo(**_parameters(url))) as connection:
+            yield connection
+    except psycopg.Error as error:
+        raise BackupFailed(f"The database cannot be reached or used: {error}") from error
+
+
+def _parameters(url: DatabaseUrl) -> dict[str, str]:
+    of = url.synchronous
+    given = {
+        "host": of.host, "port": of.port, "user": of.username, "password": of.password,
+        "dbname": of.database, **of.query,
+    }  # fmt: skip
+    return {name: str(value) for name, value in given.items() if value is not None}
+
+
+def _program(name: str, url: DatabaseUrl, folder: Path | None) -> str:
+    """One that is at least as new as the server, as both programs want it."""
+    with _connected(url) as connection:
+        needed = connection.info.server_version // 10_000
+    folders = [folder] if folder else sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    places = [str(one / name) for one in folders if one]
+    if not folder and (found := shutil.which(name)):
+        places.append(found)
+    fits = [(version, place) for place in places if (version := _version(place)) >= needed]
+    if not fits:
+        raise BackupFailed(
+            f"{name} of PostgreSQL {needed} or newer is needed and was not found. Install "
+            f"postgresql-client-{needed}, or name its folder in NEXUS_BACKUP__PROGRAMS."
+        )
+    return min(fits)[1]
+
+
+def _version(program: str) -> int:
+    """The major version of a program; 0 where there is none."""
+    try:
+        said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)  # noqa: S603 - of the operator's choice
+    except (OSError, subprocess.CalledProcessError):
+        return 0
+    found = re.search(r"(\d+)", said.stdout)
+    return int(found[1]) if found else 0
+
+
+_VARIABLES = {
+    "host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD",
+    "dbname": "PGDATABASE", "sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT",
+    "options": "PGOPTIONS",
+}  # fmt: skip
+
+
+def _run(command: list[str], url: DatabaseUrl) -> None:
+    """The password goes by the environment: others can read the words of a command."""
+    parameters = _parameters(url)
+    own = {_VARIABLES[name]: v for name, v in parameters.items() if name in _VARIABLES}
+    done = subprocess.run(  # noqa: S603 - a program that was looked up, and no shell
+        command, env={**os.environ, **own}, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        said = " ".join(done.stderr.split())[-500:]
+        raise BackupFailed(f"{Path(command[0]).name} failed: {said}")
