@@ -9,6 +9,10 @@ from nexus_client.connection import Connection, Download, segment
 class NexusClient(Connection):
     """Every operation of the API, by its name."""
 
+    def list_alerts(self, *, open: bool | None = None, cursor: str | None = None, limit: int | None = None) -> models.AlertPage:
+        """List what is wrong and wants somebody, newest first."""
+        return self.call("GET", "/api/v1/alerts", models.AlertPage, query={"open": open, "cursor": cursor, "limit": limit})
+
     def list_events(self, *, actor: str | None = None, name: Sequence[str] | None = None, subject: str | None = None, task: str | None = None, since: str | None = None, until: str | None = None, after: int | None = None, sort: str | None = None, cursor: str | None = None, limit: int | None = None) -> models.EventPage:
         """List what happened in the workspace (audit)."""
         return self.call("GET", "/api/v1/events", models.EventPage, query={"actor": actor, "name": name, "subject": subject, "task": task, "since": since, "until": until, "after": after, "sort": sort, "cursor": cursor, "limit": limit})

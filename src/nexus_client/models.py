@@ -38,6 +38,11 @@ class AccountPatch(Struct):
 ActorKind: TypeAlias = Literal["member", "agent", "integration", "system"]
 
 
+AlertRule: TypeAlias = Literal[
+    "credential_refused", "webhook_failing", "job_failed", "job_waiting"
+]
+
+
 class AssigneeOut(Struct):
     id: str
     kind: ActorKind
@@ -287,6 +292,12 @@ class ProjectRepositoryPage(Struct):
 
 
 Provider: TypeAlias = Literal["github", "gitlab", "other"]
+
+
+class Readiness(Struct):
+    status: str
+    checks: dict[str, str]
+    warnings: dict[str, str]
 
 
 RecurrenceTrigger: TypeAlias = Annotated[
@@ -544,6 +555,20 @@ class ActorOut(Struct):
     role: Role | None
     is_owner: bool
     permissions: list_aliased[str]
+
+
+class AlertOut(Struct):
+    id: str
+    rule: AlertRule
+    about: str
+    message: str
+    raised_at: str
+    cleared_at: str | None
+
+
+class AlertPage(Struct):
+    items: list_aliased[AlertOut]
+    next_cursor: str | None
 
 
 class BulkItemIn(Struct):

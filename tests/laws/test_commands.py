@@ -37,6 +37,7 @@ COMMANDS = {
     "listWebhookDeliveries": "webhook deliveries",
     "replayWebhookDelivery": "webhook replay",
     "listJobs": "job list",
+    "listAlerts": "alert list",
     "getJob": "job get",
     "retryJob": "job retry",
     "cancelJob": "job cancel",

@@ -29,6 +29,7 @@ OPEN_TO_ALL = {
     "openapi",
     "docs",
     "asset",
+    "metrics",  # by address or a token of its own
 }
 """What may be called without a credential: a route that joins them is added on purpose."""
 

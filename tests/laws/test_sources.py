@@ -32,6 +32,7 @@ RUNS_STATEMENTS_ELSEWHERE = {
     "nexus/platform/jobs/store.py",
     "nexus/platform/listening.py",
     "nexus/platform/migrating.py",
+    "nexus/platform/redis.py",
     "nexus/platform/schema.py",
     "nexus/platform/sqlite.py",
 }
@@ -41,6 +42,7 @@ CATCHES_ALL = {
     "nexus/platform/http/outermost.py",
     "nexus/platform/http/unit_of_work.py",
     "nexus/platform/jobs/lease.py",
+    "nexus/platform/tracing.py",
 }
 """Outside features, where `except Exception` ends what must not fall through."""
 

@@ -11,6 +11,8 @@ from sqlalchemy import select
 
 from nexus.clients.webhooks import Answer
 from nexus.entrypoints.http import API, Nexus
+from nexus.features.alerts.domain import AlertRule
+from nexus.features.alerts.wiring import alert_service
 from nexus.features.identity.domain import User
 from nexus.features.identity.service import hash_password
 from nexus.features.identity.wiring import session_service, user_service
@@ -119,6 +121,9 @@ async def a_world(
     await _add_the_rest(world, size)
     await run_waiting(database)
     await _send_webhooks(database, world, size)
+    async with database.transaction(world.owner.workspace_id) as tx:
+        causes = {(AlertRule.JOB_FAILED, f"job:{number}"): "It failed." for number in range(size)}
+        await alert_service(tx).settle(causes)
     await ask_for_import(world, "that waits")
     return world
 

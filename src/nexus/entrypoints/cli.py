@@ -11,6 +11,8 @@ from nexus.entrypoints.backup_commands import backup, password, restore
 from nexus.entrypoints.exchange import export_tasks, import_file
 from nexus.entrypoints.job_commands import app as operators_job_commands
 from nexus.entrypoints.operating import settings_of
+from nexus.features.alerts.cli import app as alert_commands
+from nexus.features.alerts.cli import doctor
 from nexus.features.comments.cli import app as comment_commands
 from nexus.features.events.cli import list_events, watch
 from nexus.features.fields.cli import app as field_commands
@@ -37,7 +39,7 @@ class InOrder(TyperGroup):
     ORDER = (
         *("task", "next", "view", "project", "field", "label", "repository"),
         *("import", "imports", "export", "events", "watch"),
-        *("user", "invitation", "workspace", "webhook", "key", "job"),
+        *("user", "invitation", "workspace", "webhook", "key", "job", "alert", "doctor"),
         *("me", "session", "profile", "login", "logout", "api"),
         *("serve", "worker", "jobs", "migrate", "backup", "restore", "password"),
     )
@@ -78,6 +80,8 @@ app.add_typer(workspaces)
 app.add_typer(webhook_commands)
 app.add_typer(key_commands)
 app.add_typer(job_commands)
+app.add_typer(alert_commands)
+app.command("doctor")(doctor)
 app.add_typer(account)
 app.add_typer(sessions)
 app.add_typer(profile_commands)

@@ -1,12 +1,14 @@
 """Who presents a credential: the one place where keys and sessions come together."""
 
-from collections.abc import Hashable
+import time
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
+from uuid import UUID
 
-from cachetools import TTLCache
+import msgspec
+from cachetools import TLRUCache
 from limits import RateLimitItemPerMinute
-from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import FixedWindowRateLimiter
 
 from nexus.features.identity.service import SessionLookup
@@ -14,11 +16,13 @@ from nexus.features.identity.wiring import session_lookup
 from nexus.features.keys.service import KeyFound, KeyLookup, record_refusal
 from nexus.features.keys.wiring import key_lookup
 from nexus.features.workspaces.errors import WorkspaceNotFound
+from nexus.platform import metrics
 from nexus.platform.actor import Caller, CredentialId
 from nexus.platform.clock import now
 from nexus.platform.database import Database, Transaction
 from nexus.platform.http.authentication import CredentialRefused, Presented
 from nexus.platform.last_use import LastUse
+from nexus.platform.limiting import Limiter
 from nexus.platform.logging import logger
 from nexus.platform.secrets import digest
 from nexus.platform.wakeups import Wakeup
@@ -30,8 +34,12 @@ KEPT_S = 5
 """How long a caller is remembered, unless access changes before: see platform/wakeups.py.
 
 It matters where a process is not told: a second one on SQLite, or one that lost its connection.
+Through Redis it holds for all processes together: what one has found serves the others for the
+rest of that time.
 """
 MOST_KEPT = 10_000
+
+_Name = tuple[str, UUID | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +51,22 @@ class _Found:
 
     def is_good(self, at: datetime) -> bool:
         return self.until is None or at < self.until
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Kept:
+    """What was found, and until when (of time.monotonic) it is believed."""
+
+    found: _Found
+    until_s: float
+
+
+class CallerCache(Protocol):
+    """What Redis offers: see platform/redis.py."""
+
+    async def find(self, name: str) -> tuple[bytes | None, float, bytes]: ...
+
+    async def keep(self, name: str, value: bytes, era: bytes, for_s: float) -> None: ...
 
 
 class _Refused(Exception):
@@ -60,13 +84,16 @@ class _Refused(Exception):
 class Credentials:
     """Looks callers up, one statement each, and puts refused keys on record."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, shared: CallerCache | None = None) -> None:
         self._database = database
         self._keys_used = LastUse()
         self._sessions_used = LastUse()
         self._once_a_minute = RateLimitItemPerMinute(1)
-        self._refusals = FixedWindowRateLimiter(MemoryStorage())
-        self._found: TTLCache[Hashable, _Found] = TTLCache(MOST_KEPT, KEPT_S)
+        self._refusals = Limiter(FixedWindowRateLimiter, None)
+        self._shared = shared
+        self._kept: TLRUCache[_Name, _Kept] = TLRUCache(
+            MOST_KEPT, lambda _name, kept, _now: kept.until_s, timer=time.monotonic
+        )
         self._era = 0
         database.wakeups.listen(self._forget)
 
@@ -90,20 +117,38 @@ class Credentials:
         if token is None:
             return None
         name = (digest(token), presented.workspace_id)
-        found = self._found.get(name)
-        if found is None or not found.is_good(now()):
-            # What was looked up while access changed may be old news, and is not remembered.
-            era = self._era
-            ask = self._by_key if presented.key else self._by_session
-            found = await ask(presented, token)
-            if era == self._era:
-                self._found[name] = found
-        return found.caller
+        kept = self._kept.get(name)
+        if kept and kept.found.is_good(now()):
+            metrics.CALLERS.labels("memory").inc()
+            return kept.found.caller
+        # What was looked up while access changed may be old news, and is not remembered.
+        era = self._era
+        fresh = await self._found(presented, token, name)
+        if era == self._era:
+            self._kept[name] = fresh
+        return fresh.found.caller
+
+    async def _found(self, presented: Presented, token: str, name: _Name) -> _Kept:
+        """From the memory that the processes share, or else from the database."""
+        began = time.monotonic()
+        shared_name, shared_era = f"caller:{name[0]}:{name[1] or ''}", b""
+        if self._shared:
+            text, left_s, shared_era = await self._shared.find(shared_name)
+            if text and (found := msgspec.json.decode(text, type=_Found)).is_good(now()):
+                metrics.CALLERS.labels("redis").inc()
+                return _Kept(found=found, until_s=began + left_s)
+        metrics.CALLERS.labels("database").inc()
+        ask = self._by_key if presented.key else self._by_session
+        found = await ask(presented, token)
+        if self._shared:
+            left_s = KEPT_S - (time.monotonic() - began)
+            await self._shared.keep(shared_name, msgspec.json.encode(found), shared_era, left_s)
+        return _Kept(found=found, until_s=began + KEPT_S)
 
     def _forget(self, wakeup: Wakeup) -> None:
         if wakeup.changes_access:
             self._era += 1
-            self._found.clear()
+            self._kept.clear()
 
     async def write_last_use(self) -> None:
         """Write when credentials were last used; called every few seconds and at the end."""
@@ -144,7 +189,7 @@ class Credentials:
 
     async def _refuse(self, found: KeyFound, address: str) -> None:
         prefix = found.key.prefix if found.key else None
-        log.warning("key.refused", prefix=prefix, why=found.refusal, address=address)
+        log.warning("key.refused", prefix=prefix, why=found.refusal)
         if prefix and await self._refusals.hit(
             self._once_a_minute, f"{prefix} {found.refusal} {found.actor is None}"
         ):

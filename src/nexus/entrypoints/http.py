@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import cached_property
 from importlib.metadata import version as installed_version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from litestar import Litestar, Request, Router
@@ -16,7 +16,10 @@ from litestar.di import Provide
 
 from nexus.entrypoints.credentials import Credentials
 from nexus.entrypoints.manifest import CONTROLLERS
+from nexus.entrypoints.processes import backup_plan
+from nexus.entrypoints.readiness import ReadinessCheck
 from nexus.features.events.streaming import EventStreams, StillThere
+from nexus.platform import metrics
 from nexus.platform.actor import Actor, Permission
 from nexus.platform.database import DATABASE_FAILURES, Database
 from nexus.platform.database_url import understand_url
@@ -30,17 +33,23 @@ from nexus.platform.http.answers import (
     provide_upload,
     refuse_unknown_parameters,
 )
-from nexus.platform.http.authentication import Authentication, CredentialRefused
+from nexus.platform.http.authentication import (
+    Authentication,
+    CredentialRefused,
+    check_may_measure,
+)
 from nexus.platform.http.idempotency import StoredAnswer
 from nexus.platform.http.openapi import describe
 from nexus.platform.http.outermost import AsgiApp, outermost
-from nexus.platform.http.pages import PageController
+from nexus.platform.http.pages import Measured, PageController
 from nexus.platform.http.problem import EXCEPTION_HANDLERS
 from nexus.platform.http.unit_of_work import UnitOfWork, on_stored_answer
 from nexus.platform.logging import logger
-from nexus.platform.schema import schema_problem
 from nexus.platform.settings import Settings
 from nexus.platform.throttle import Throttle
+
+if TYPE_CHECKING:
+    from nexus.platform.redis import SharedMemory
 
 log = logger(__name__)
 
@@ -52,9 +61,11 @@ VERSION = installed_version("nexus-backlog")
 class Nexus:
     """The web application, its description and its streams; call it as ASGI."""
 
-    def __init__(self, database: Database, settings: Settings) -> None:
+    def __init__(
+        self, database: Database, settings: Settings, shared: "SharedMemory | None" = None
+    ) -> None:
         self.streams = EventStreams(database)
-        self.litestar = create_litestar(database, settings, self.streams)
+        self.litestar = create_litestar(database, settings, self.streams, shared)
         self.litestar.state.describe = self._described
         self._asgi: AsgiApp = outermost(self.litestar)
 
@@ -74,19 +85,23 @@ class Nexus:
         return await asyncio.to_thread(lambda: self._document)
 
 
-def create_litestar(database: Database, settings: Settings, streams: EventStreams) -> Litestar:
-    credentials = Credentials(database)
+def create_litestar(
+    database: Database, settings: Settings, streams: EventStreams, shared: "SharedMemory | None"
+) -> Litestar:
+    credentials = Credentials(database, shared)
+    readiness = ReadinessCheck(database, shared, backup_plan(settings))
     http = settings.http
-    shared = _shared_by_controllers(settings) | {
+    provided = _provided_to_controllers(settings, shared) | {
         "streams": _value(streams),
         "job_store": _value(database.jobs),
         "still_there": Provide(_still_there(credentials), sync_to_thread=False),
     }
     app = Litestar(
-        [Router(API, route_handlers=CONTROLLERS, dependencies=shared), PageController],
+        [Router(API, route_handlers=CONTROLLERS, dependencies=provided), PageController],
         dependencies={
             "version": _value(VERSION),
-            "check_ready": _value(_ready_check(database)),
+            "check_ready": _value(readiness),
+            "measured": _value(_measured(readiness, settings)),
             "openapi_document": Provide(_document),
         },
         middleware=[
@@ -94,6 +109,7 @@ def create_litestar(database: Database, settings: Settings, streams: EventStream
                 credentials.identify,
                 requests_per_minute=http.requests_per_minute,
                 trusted_proxies=frozenset(http.trusted_proxies),
+                shared=shared,
             ),
             UnitOfWork(database, http.max_body_bytes, http.max_import_bytes),
         ],
@@ -108,7 +124,9 @@ def create_litestar(database: Database, settings: Settings, streams: EventStream
     return app
 
 
-def _shared_by_controllers(settings: Settings) -> dict[str, Provide]:
+def _provided_to_controllers(
+    settings: Settings, shared: "SharedMemory | None"
+) -> dict[str, Provide]:
     """What a controller may ask for by name: the request's parts, and values of settings."""
     http, identity = settings.http, settings.identity
     public_url = (http.public_url or f"http://{http.host}:{http.port}").rstrip("/")
@@ -118,7 +136,7 @@ def _shared_by_controllers(settings: Settings) -> dict[str, Provide]:
         "upload": Provide(provide_upload, sync_to_thread=False),
         "actor": Provide(provide_actor, sync_to_thread=False),
         "caller": Provide(provide_caller, sync_to_thread=False),
-        "sign_in_throttle": _value(Throttle(identity.sign_in_attempts)),
+        "sign_in_throttle": _value(Throttle(identity.sign_in_attempts, shared)),
         "session_lifetime": _value(timedelta(days=identity.session_days)),
         "invitation_lifetime": _value(timedelta(days=identity.invitation_days)),
         "workspace_creation_open": _value(identity.anyone_creates_workspaces),
@@ -143,6 +161,18 @@ def _value(value: Any) -> Provide:
         return value
 
     return Provide(provide, use_cache=True, sync_to_thread=False)
+
+
+def _measured(readiness: ReadinessCheck, settings: Settings) -> Measured:
+    token = settings.metrics.token
+    proxies = frozenset(settings.http.trusted_proxies)
+
+    async def measured(scope: Any) -> bytes:
+        check_may_measure(scope, proxies, token.get_secret_value() if token else None)
+        await readiness.measure()
+        return metrics.exposition()
+
+    return measured
 
 
 async def _document(state: State) -> bytes:
@@ -183,19 +213,6 @@ def _cors(origins: tuple[str, ...]) -> CORSConfig | None:
         ],
         expose_headers=["ETag", "Link", "RateLimit", "Retry-After", "X-Request-Id"],
     )
-
-
-def _ready_check(database: Database) -> Callable[[], Any]:
-    async def check() -> dict[str, str]:
-        try:
-            async with asyncio.timeout(2):
-                problem = await schema_problem(database)
-        except (*DATABASE_FAILURES, TimeoutError) as error:
-            log.warning("database.unreachable", error=str(error))
-            return {"database": "does not answer"}
-        return {"database": problem or "ok"}
-
-    return check
 
 
 async def _write_last_use_forever(credentials: Credentials) -> None:

@@ -1,5 +1,7 @@
 """Everything that Nexus serves, on one page."""
 
+from nexus.features.alerts import jobs as alert_jobs
+from nexus.features.alerts.controller import AlertController
 from nexus.features.comments.controller import CommentController
 from nexus.features.events.controller import ActivityController, EventController
 from nexus.features.fields.controller import FieldController
@@ -61,6 +63,7 @@ CONTROLLERS = [
     KeyController,
     EventController,
     JobController,
+    AlertController,
     SessionController,
     MeController,
 ]
@@ -71,6 +74,7 @@ JOBS = [
     *identity_jobs.JOBS,
     *webhook_jobs.JOBS,
     *workspace_jobs.JOBS,
+    *alert_jobs.JOBS,
     *upkeep.JOBS,
 ]
 

@@ -6,26 +6,51 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Generator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from multiprocessing import get_context
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from nexus.clients.webhooks import WebhookClient
 from nexus.entrypoints.manifest import JOBS, QUEUES
 from nexus.features.webhooks.watching import watch
+from nexus.platform import reporting, tracing
 from nexus.platform.backups import BackupPlan
 from nexus.platform.database import DATABASE_FAILURES, Database
 from nexus.platform.database_url import DatabaseUrl, understand_url
 from nexus.platform.jobs import engine
 from nexus.platform.jobs.store import JobStore
+from nexus.platform.logging import configure
+from nexus.platform.relaying import Relay
 from nexus.platform.schema import NO_TABLES, schema_problem
 from nexus.platform.settings import Settings
+
+if TYPE_CHECKING:
+    from nexus.platform.redis import SharedMemory
 
 
 class CannotServe(Exception):
     """The process cannot start; the message says why and what to do."""
+
+
+@contextmanager
+def observed(settings: Settings) -> Generator[None]:
+    """Logs, traces and error reports, as the settings say. Raises CannotServe."""
+    configure(settings.log.level, settings.log.form)
+    try:
+        if settings.tracing.endpoint:
+            tracing.start(settings.tracing.endpoint, settings.tracing.sample)
+        if settings.sentry.dsn:
+            reporting.start(settings.sentry.dsn.get_secret_value())
+    except (tracing.TracingNotInstalled, reporting.SentryNotInstalled) as error:
+        raise CannotServe(str(error)) from error
+    try:
+        yield
+    finally:
+        tracing.stop()
+        if settings.sentry.dsn:
+            reporting.stop()
 
 
 @asynccontextmanager
@@ -118,20 +143,46 @@ def direct_url(settings: Settings) -> DatabaseUrl:
 
 
 @asynccontextmanager
+async def shared_memory(settings: Settings) -> AsyncGenerator["SharedMemory | None"]:
+    """Redis, where the settings name one."""
+    if settings.redis.url is None:
+        yield None
+        return
+    from nexus.platform.redis import SharedMemory  # noqa: PLC0415 - where it is used alone
+
+    shared = SharedMemory(settings.redis.url.get_secret_value())
+    try:
+        yield shared
+    finally:
+        await shared.close()
+
+
+@asynccontextmanager
 async def told_of_commits(database: Database, settings: Settings) -> AsyncGenerator[None]:
     """Wake-ups to and from the other processes, where there can be any."""
-    url = direct_url(settings)
-    if url.is_sqlite or url.is_pooler:
+    relay = _relay(database, settings)
+    if relay is None:
         yield
         return
-    from nexus.platform.listening import PostgresRelay  # noqa: PLC0415 - not for SQLite
-
-    running = asyncio.create_task(PostgresRelay(url, database.wakeups).run_forever())
+    running = asyncio.create_task(relay.run_forever())
     try:
         yield
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+
+
+def _relay(database: Database, settings: Settings) -> Relay | None:
+    if settings.redis.url:
+        from nexus.platform.redis import RedisRelay  # noqa: PLC0415 - where it is used alone
+
+        return RedisRelay(settings.redis.url.get_secret_value(), database.wakeups)
+    url = direct_url(settings)
+    if url.is_sqlite or url.is_pooler:
+        return None
+    from nexus.platform.listening import PostgresRelay  # noqa: PLC0415 - not for SQLite
+
+    return PostgresRelay(url, database.wakeups)
 
 
 @asynccontextmanager

@@ -16,13 +16,15 @@ from nexus.entrypoints.processes import (
     CannotServe,
     give_memory_back,
     leave,
+    observed,
     on_signal,
     opened,
+    shared_memory,
     told_of_commits,
     working,
 )
 from nexus.platform.database import Database
-from nexus.platform.logging import configure, logger
+from nexus.platform.logging import logger
 from nexus.platform.profiles import Profile, Profiles, ProfilesUnreadable
 from nexus.platform.settings import Settings
 
@@ -36,21 +38,24 @@ ENDS_WITHIN_S = 3.0
 
 def serve(settings: Settings, *, migrating: bool, with_worker: bool) -> None:
     """Serve until SIGINT or SIGTERM. Raises CannotServe before a request is taken."""
-    configure(settings.log.level, settings.log.form)
     asyncio.run(_serve(settings, migrating=migrating, with_worker=with_worker))
 
 
 async def _serve(settings: Settings, *, migrating: bool, with_worker: bool) -> None:
-    http = settings.http
-    _check_port(http.host, http.port)
-    async with opened(settings, migrating=migrating) as database:
-        first = await prepare(database)
-        if first:
-            _welcome(first, settings)
-        async with told_of_commits(database, settings), AsyncExitStack() as stack:
-            if with_worker:
-                await stack.enter_async_context(working(database, settings))
-            await _answer(Nexus(database, settings), database, settings)
+    with observed(settings):
+        _check_port(settings.http.host, settings.http.port)
+        async with opened(settings, migrating=migrating) as database:
+            first = await prepare(database)
+            if first:
+                _welcome(first, settings)
+            async with (
+                told_of_commits(database, settings),
+                shared_memory(settings) as shared,
+                AsyncExitStack() as stack,
+            ):
+                if with_worker:
+                    await stack.enter_async_context(working(database, settings))
+                await _answer(Nexus(database, settings, shared), database, settings)
     leave()
 
 

@@ -54,6 +54,7 @@ WORKING: Final = _permissions(
     "workspaces:create",
 )
 ADMINISTERING: Final = _permissions(
+    "alerts:read",
     "jobs:read",
     "jobs:write",
     "users:write",

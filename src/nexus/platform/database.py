@@ -6,14 +6,16 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
+from uuid import UUID
 
 import msgspec
+import structlog
 from sqlalchemy import CursorResult, Dialect, Executable, Result
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from nexus.platform import sqlite
+from nexus.platform import metrics, sqlite, tracing
 from nexus.platform.actor import ActorId, WorkspaceId
 from nexus.platform.database_url import DatabaseUrl
 from nexus.platform.direct import DirectRead, DriverFailed
@@ -59,6 +61,12 @@ class Enqueued:
 def job_prefix(workspace_id: WorkspaceId) -> str:
     """What the ids of a workspace's jobs begin with: its admins see those and no others."""
     return f"ws/{workspace_id}/"
+
+
+def workspace_of_job(job_id: str) -> WorkspaceId | None:
+    """Whose job it is; None for one of the server itself."""
+    parts = job_id.split("/", 2)
+    return WorkspaceId(UUID(parts[1])) if len(parts) > 2 and parts[0] == "ws" else None
 
 
 class JobWriter(Protocol):
@@ -119,7 +127,9 @@ class Transaction:
         statement: Executable,
         parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
     ) -> CursorResult[Any]:
-        return await (await self._opened()).execute(statement, parameters)
+        connection = await self._opened()
+        with tracing.span("sql", db__system__name=self.dialect, db__query__text=_text(statement)):
+            return await connection.execute(statement, parameters)
 
     async def run(
         self,
@@ -131,7 +141,10 @@ class Transaction:
         if self._read is None:
             return await self.execute(statement, values)
         try:
-            return await self._read(self._opened, direct, values)
+            with tracing.span(
+                "sql", db__system__name=self.dialect, db__query__text=_text(statement)
+            ):
+                return await self._read(self._opened, direct, values)
         except DriverFailed:
             return await self.execute(statement, values)
 
@@ -187,6 +200,17 @@ class Transaction:
         if self.events.recorded:
             locking = self.dialect == "postgresql"
             await write_events(self.events.recorded, self.execute, locking=locking)
+
+
+def _note_in_log(event_ids: Sequence[UUID]) -> None:
+    """Lines of this request or job name the first of the events that it has committed."""
+    if structlog.contextvars.get_contextvars().keys() & {"request_id", "job_id"}:
+        structlog.contextvars.bind_contextvars(event_ids=[str(one) for one in event_ids[:20]])
+
+
+def _text(statement: Executable) -> str | None:
+    """For traces: with the names of its parameters, never with their values."""
+    return str(statement) if tracing.is_on() else None
 
 
 class Database:
@@ -323,6 +347,8 @@ class Database:
 
     def _tell(self, committed: EventLog) -> None:
         if told := committed.recorded:
+            metrics.EVENTS.inc(len(told))
+            _note_in_log([one.id for one in told])
             self.wakeups.committed(
                 {one.workspace_id for one in told},
                 changes_access=any(one.event.changes_access for one in told),

@@ -66,6 +66,7 @@ def changes_between(old: object, new: object, *names: str) -> Changes:
 class Recorded:
     """An event with who did it, in which workspace and when."""
 
+    id: UUID
     workspace_id: WorkspaceId
     actor_id: ActorId | None
     request_id: str | None
@@ -99,6 +100,7 @@ class EventLog:
         self, event: Event, workspace_id: WorkspaceId, actor_id: ActorId | None
     ) -> Recorded:
         return Recorded(
+            id=new_id(),
             workspace_id=workspace_id,
             actor_id=actor_id,
             request_id=self._request_id,
@@ -185,7 +187,7 @@ def _columns(one: Recorded) -> dict[str, Any]:
     event = one.event
     return {
         "workspace_id": one.workspace_id,
-        "id": new_id(),
+        "id": one.id,
         "name": event.name,
         "schema": event.schema,
         "actor_id": one.actor_id,

@@ -15,6 +15,8 @@ from typing_extensions import override
 HOST_NAMES = {
     "DATABASE_URL": ("database", "url"),
     "PORT": ("http", "port"),
+    "REDIS_URL": ("redis", "url"),
+    "SENTRY_DSN": ("sentry", "dsn"),
 }
 """The names that hosting platforms set. Nexus's own names win over them."""
 
@@ -103,6 +105,39 @@ class WebhookSettings(_Group):
     )
 
 
+class RedisSettings(_Group):
+    url: SecretStr | None = Field(
+        default=None,
+        description="redis://host:6379/0 (or rediss://), where several processes share limits and "
+        "callers. Without it each has its own.",
+    )
+
+
+class MetricsSettings(_Group):
+    token: SecretStr | None = Field(
+        default=None,
+        description="What Prometheus sends as its bearer token. Without one, /metrics answers "
+        "addresses of this machine and of private networks only.",
+    )
+
+
+class TracingSettings(_Group):
+    endpoint: str | None = Field(
+        default=None,
+        description="Where traces go over OTLP/HTTP, such as http://localhost:4318. Needs the "
+        "extra 'tracing'.",
+    )
+    sample: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=1.0, description="The part of traces that is recorded, from 0 to 1."
+    )
+
+
+class SentrySettings(_Group):
+    dsn: SecretStr | None = Field(
+        default=None, description="Where errors are reported to. Needs the extra 'sentry'."
+    )
+
+
 class BackupSettings(_Group):
     folder: Path = Field(
         default=Path("var/backups"), description="Where 'nexus backup' and the schedule write to."
@@ -160,7 +195,11 @@ class Settings(BaseSettings):
     identity: IdentitySettings = IdentitySettings()
     jobs: JobSettings = JobSettings()
     webhooks: WebhookSettings = WebhookSettings()
+    redis: RedisSettings = RedisSettings()
     backup: BackupSettings = BackupSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    tracing: TracingSettings = TracingSettings()
+    sentry: SentrySettings = SentrySettings()
     log: LogSettings = LogSettings()
     profile_path: Path | None = Field(
         default=None,

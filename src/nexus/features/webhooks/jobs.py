@@ -6,6 +6,7 @@ from uuid import UUID
 from nexus.clients.webhooks import WebhookClient
 from nexus.features.webhooks.domain import DELIVER, DeliveryId
 from nexus.features.webhooks.wiring import delivery_repository, handing, webhook_repository
+from nexus.platform import metrics
 from nexus.platform.actor import WorkspaceId
 from nexus.platform.clock import now
 from nexus.platform.database import Database
@@ -64,6 +65,8 @@ async def _send(run: Run, of: WorkspaceId, first: DeliveryId) -> None:
         async with run.database.reading(of, viewer=maker) as tx:
             message = await handing(tx).message(delivery)
         answer = await run.of(WebhookClient).send(message, now()) if message else None
+        if answer:
+            metrics.DELIVERIES.labels("failed" if answer.error else "delivered").inc()
         async with run.database.transaction(of) as tx:
             delivery = await handing(tx).settle(delivery, answer)
 

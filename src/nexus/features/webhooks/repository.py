@@ -21,6 +21,8 @@ from nexus.platform.database import Transaction
 from nexus.platform.paging import Page, page_of, read_cursor
 from nexus.platform.rows import ActorRow, EventRow
 
+MOST_FAILING = 1000
+
 
 class WebhookRepository:
     def __init__(self, tx: Transaction) -> None:
@@ -67,6 +69,16 @@ class WebhookRepository:
             (WorkspaceId(row.workspace_id), WebhookId(row.id), ActorId(row.created_by))
             for row in found
         ]
+
+    async def list_failing(self, since: datetime) -> Sequence[Webhook]:
+        """Those of all workspaces that have taken nothing since then and are not switched off."""
+        found = await self._tx.execute(
+            select(WebhookRow)
+            .where(WebhookRow.failing_since_at < since, WebhookRow.disabled_at.is_(None))
+            .order_by(WebhookRow.id)
+            .limit(MOST_FAILING)
+        )
+        return [_webhook(row) for row in found]
 
     async def has_maker(self, webhook: Webhook) -> bool:
         """Whether whoever made it is still in the workspace."""

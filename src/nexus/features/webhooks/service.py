@@ -4,7 +4,7 @@ import base64
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from nexus.features.events.service import EventService
 from nexus.features.webhooks.domain import (
@@ -86,6 +86,10 @@ class WebhookService:
 
     async def get(self, webhook_id: WebhookId) -> Webhook:
         return await self._webhooks.get(webhook_id)
+
+    async def list_failing(self, since: datetime) -> Sequence[Webhook]:
+        """Those of all workspaces that have taken nothing since then; for jobs alone."""
+        return await self._webhooks.list_failing(since)
 
     async def list_webhooks(self, cursor: str | None, limit: int) -> Page[Webhook]:
         return await self._webhooks.list_page(cursor, limit)

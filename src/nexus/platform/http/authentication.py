@@ -5,12 +5,12 @@ import hashlib
 import hmac
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import parse_qs
 from uuid import UUID
 
 from limits import RateLimitItemPerMinute
-from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import FixedWindowRateLimiter
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
@@ -19,9 +19,11 @@ from nexus.platform.actor import Caller, WorkspaceId
 from nexus.platform.clock import now
 from nexus.platform.errors import NotAllowed, NotAuthenticated, NotFound, RateLimited
 from nexus.platform.http.unit_of_work import SAFE_METHODS
+from nexus.platform.limiting import Limiter, Shared
 
 SESSION_COOKIE = "nexus_session"
 CSRF_HEADER = "x-csrf-token"
+_FORWARDED = (b"x-forwarded-for", b"forwarded", b"x-real-ip")
 
 
 class CredentialRefused(NotAuthenticated):
@@ -72,6 +74,28 @@ def csrf_token(session_token: str) -> str:
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
+class MetricsNotForYou(NotAllowed):
+    code = "metrics.not_allowed"
+    message = (
+        "Metrics are for this machine and private networks, or for who sends the token of "
+        "NEXUS_METRICS__TOKEN as 'Authorization: Bearer'."
+    )
+
+
+def check_may_measure(scope: HTTPScope, trusted_proxies: frozenset[str], token: str | None) -> None:
+    """Raises MetricsNotForYou. Without a token the address decides, unless a proxy hides it."""
+    presented = presented_by(scope, trusted_proxies)
+    if token:
+        is_allowed = hmac.compare_digest((presented.key or "").encode(), token.encode())
+    else:
+        is_hidden = any(name in _FORWARDED for name, _ in scope["headers"])
+        client = scope["client"]
+        is_trusted = client is not None and client[0] in trusted_proxies
+        is_allowed = _is_private(presented.address) and (is_trusted or not is_hidden)
+    if not is_allowed:
+        raise MetricsNotForYou
+
+
 class Authentication(ASGIMiddleware):
     def __init__(
         self,
@@ -79,18 +103,19 @@ class Authentication(ASGIMiddleware):
         *,
         requests_per_minute: int,
         trusted_proxies: frozenset[str],
+        shared: Shared | None,
     ) -> None:
         self._identify = identify
         self._trusted_proxies = trusted_proxies
         self._limit = RateLimitItemPerMinute(requests_per_minute)
-        self._limiter = FixedWindowRateLimiter(MemoryStorage())
+        self._limiter = Limiter(FixedWindowRateLimiter, shared)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         if scope["type"] != "http" or scope["route_handler"].opt.get("no_database"):
             await next_app(scope, receive, send)
             return
 
-        presented = _presented(scope, self._trusted_proxies)
+        presented = presented_by(scope, self._trusted_proxies)
         scope["state"]["presented"] = presented
         options = scope["route_handler"].opt
         try:
@@ -122,7 +147,7 @@ class Authentication(ASGIMiddleware):
         Raises RateLimited with the seconds until the window ends.
         """
         allowed = await self._limiter.hit(self._limit, who)
-        stats = await self._limiter.get_window_stats(self._limit, who)
+        stats = await self._limiter.stats(self._limit, who)
         reset = max(1, round(stats.reset_time - now().timestamp()))
         scope["state"]["rate_limit"] = {
             "RateLimit-Policy": f'"default";q={self._limit.amount};w=60',
@@ -132,7 +157,7 @@ class Authentication(ASGIMiddleware):
             raise RateLimited(retry_after=reset)
 
 
-def _presented(scope: HTTPScope, trusted_proxies: frozenset[str]) -> Presented:
+def presented_by(scope: HTTPScope, trusted_proxies: frozenset[str]) -> Presented:
     headers = dict(scope["headers"])
     scheme, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
     if scheme and scheme.lower() != "bearer":
@@ -147,6 +172,13 @@ def _presented(scope: HTTPScope, trusted_proxies: frozenset[str]) -> Presented:
         address=_address(scope, headers.get(b"x-forwarded-for"), trusted_proxies),
         user_agent=headers.get(b"user-agent", b"").decode("latin-1")[:200],
     )
+
+
+def _is_private(address: str) -> bool:
+    try:
+        return ip_address(address).is_private
+    except ValueError:
+        return False
 
 
 def _session_cookie(header: bytes) -> str | None:

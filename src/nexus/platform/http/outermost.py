@@ -1,17 +1,25 @@
 """The outermost wrapper: what every answer gets, 404 and 405 and a crash too."""
 
+import logging
 import re
+import time
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
 
 import msgspec
+import structlog
 from uuid_utils.compat import uuid4
 
+from nexus.platform import metrics, tracing
 from nexus.platform.http.problem import BROKEN, PROBLEM_MEDIA_TYPE, REFUSED_BEFORE_US, Problem
 from nexus.platform.logging import logger
 
 log = logger(__name__)
+_lines = logging.getLogger(__name__)
+_QUIET, _SAID = logging.DEBUG, logging.INFO
+_READS = {"GET", "HEAD", "OPTIONS"}
+_SERVER_FAULT = 500
 
 AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -39,13 +47,18 @@ def outermost(app: AsgiApp) -> AsgiApp:
             await app(scope, receive, send)
             return
         request_id = _request_id(scope["headers"])
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
         scope["state"] = {**scope.get("state", {}), "request_id": request_id}
         started = False
+        status = 500
+        began = time.perf_counter()
 
         async def send_with_headers(message: Any) -> None:
-            nonlocal started
+            nonlocal started, status
             if message["type"] == "http.response.start":
                 started = True
+                status = message["status"]
                 message["headers"] = _completed(message["headers"], request_id, scope["scheme"])
             await send(message)
 
@@ -54,15 +67,45 @@ def outermost(app: AsgiApp) -> AsgiApp:
         ):
             await _send_problem(send_with_headers, 400, *REFUSED_BEFORE_US[400], request_id)
             return
-        try:
-            await app(scope, receive, send_with_headers)
-        except Exception:
-            log.exception("request.crashed", path=scope["path"])
-            if started:
-                raise
-            await _send_problem(send_with_headers, 500, *BROKEN, request_id)
+        with tracing.request_span(scope["method"], scope["headers"]) as span:
+            try:
+                await app(scope, receive, send_with_headers)
+            except Exception:
+                log.exception("request.crashed", path=scope["path"])
+                if started:
+                    raise
+                await _send_problem(send_with_headers, 500, *BROKEN, request_id)
+            finally:
+                _tell(scope, status, time.perf_counter() - began, span)
 
     return wrapped
+
+
+def _tell(scope: Any, status: int, took_s: float, span: Any) -> None:
+    """Of a request that was answered: metrics, its span, and a line (of reads for debugging)."""
+    route = scope.get("route_handler")
+    operation = getattr(route, "operation_id", None)
+    name = operation if isinstance(operation, str) else "none"
+    metrics.REQUESTS.labels(name, status).inc()
+    if route is None or not route.opt.get("streams"):
+        metrics.REQUEST_SECONDS.labels(name).observe(took_s)
+    if span is not None:
+        span.update_name(f"{scope['method']} {name}")
+        span.set_attribute("http.request.method", scope["method"])
+        span.set_attribute("url.path", scope["path"])
+        span.set_attribute("http.response.status_code", status)
+    level = _QUIET if scope["method"] in _READS and status < _SERVER_FAULT else _SAID
+    if _lines.isEnabledFor(level):
+        took_ms = round(took_s * 1000, 1)
+        log.log(
+            level,
+            "request.answered",
+            method=scope["method"],
+            path=scope["path"],
+            status=status,
+            took_ms=took_ms,
+            **tracing.ids(),
+        )
 
 
 def _request_id(headers: list[tuple[bytes, bytes]]) -> str:

@@ -17,6 +17,7 @@ _PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
+METRICS_MEDIA_TYPE = "text/plain; version=1.0.0; charset=utf-8"
 _DOCS_PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -67,7 +68,23 @@ class Health(msgspec.Struct, frozen=True):
     checks: dict[str, str]
 
 
-ReadyCheck = Callable[[], Awaitable[dict[str, str]]]
+class Readiness(msgspec.Struct, frozen=True):
+    """`checks` that are not `ok` say why requests cannot be served; `warnings` what else wants
+    somebody. Neither names anything of a workspace: anyone may read them."""
+
+    status: str
+    checks: dict[str, str]
+    warnings: dict[str, str]
+
+    @classmethod
+    def of(cls, checks: dict[str, str], warnings: dict[str, str]) -> "Readiness":
+        is_ready = all(found == "ok" for found in checks.values())
+        return cls(status="ok" if is_ready else "not ready", checks=checks, warnings=warnings)
+
+
+ReadyCheck = Callable[[], Awaitable[Readiness]]
+Measured = Callable[[Any], Awaitable[bytes]]
+"""The metrics, for a request's scope; raises NotAllowed."""
 
 
 class PageController(Controller):
@@ -99,13 +116,14 @@ class PageController(Controller):
         operation_id="getReadiness",
         summary="Say whether requests can be served",
     )
-    async def ready(self, check_ready: ReadyCheck) -> Response[Health]:
-        checks = await check_ready()
-        is_ready = all(found == "ok" for found in checks.values())
-        return Response(
-            Health(status="ok" if is_ready else "not ready", checks=checks),
-            status_code=200 if is_ready else 503,
-        )
+    async def ready(self, check_ready: ReadyCheck) -> Response[Readiness]:
+        found = await check_ready()
+        return Response(found, status_code=200 if found.status == "ok" else 503)
+
+    @get("/metrics", include_in_schema=False)
+    async def metrics(self, request: Request[Any, Any, Any], measured: Measured) -> Response[bytes]:
+        text = await measured(request.scope)
+        return Response(text, headers={"Content-Type": METRICS_MEDIA_TYPE})
 
     @get("/openapi.json", include_in_schema=False)
     async def openapi(self, openapi_document: bytes) -> Response[bytes]:

@@ -8,6 +8,8 @@ from litestar.response.base import ASGIResponse
 from litestar.types import Message, Receive, Scope, Send
 from typing_extensions import override
 
+from nexus.platform import metrics
+
 MOST_BYTES = 2_000_000
 """Sent on one stream before the reader is asked to come back. The web server takes whatever it is
 given and keeps it until the client does, so this is what a client that takes nothing can cost."""
@@ -29,6 +31,10 @@ class EventStream(ASGIResponse):
 
     @override
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with metrics.STREAMS.track_inprogress():
+            await self._stream(receive, send)
+
+    async def _stream(self, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": list(_HEADERS)})
         sending = asyncio.create_task(self._send_all(send))
         leaving = asyncio.create_task(_left(receive))

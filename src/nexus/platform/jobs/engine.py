@@ -3,6 +3,7 @@
 import asyncio
 import fcntl
 import math
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -10,11 +11,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
+import structlog
 from dbos import DBOS, DBOSConfig
 from dbos._dbos import ScheduleInput
 from sqlalchemy import Engine
 from typing_extensions import override
 
+from nexus.platform import metrics, tracing
 from nexus.platform.database import DATABASE_FAILURES, Database
 from nexus.platform.database_url import DatabaseUrl
 from nexus.platform.jobs.declaring import Job, Queue, Run, may_succeed_later
@@ -28,7 +31,7 @@ from nexus.platform.jobs.store import (
     JobStore,
     job_engine,
 )
-from nexus.platform.logging import logger
+from nexus.platform.logging import adopt, logger
 
 log = logger(__name__)
 
@@ -78,7 +81,8 @@ class _Run(Run):
         tried = 0
 
         async def carry_out() -> T:
-            return await act(*arguments)
+            with tracing.span(f"step {name}", nexus__job__id=self.id):
+                return await act(*arguments)
 
         def is_worth_it(error: BaseException) -> bool:
             # The last one is not called exhausted by the engine, which would hide what it was.
@@ -125,6 +129,7 @@ async def working(
         # Stable on SQLite, where a start takes up what the process before it left.
         worker = "local" if url.is_sqlite else uuid4().hex
         DBOS(config=_config(engine, worker))
+        adopt("dbos")
         store = JobStore(url)
         run = _Run(database, store, given or {})
         workflows = {one.name: _register(one, run) for one in jobs}
@@ -215,16 +220,32 @@ def _register(one: Job, run: Run) -> Callable[..., Any]:
     if one.schedule:
 
         async def on_schedule(_at: Any = None, _context: Any = None) -> Any:
-            return await one.act(run)
+            return await _measured(one, run)
 
         act: Callable[..., Any] = on_schedule
     else:
 
         async def when_asked(*arguments: Any) -> Any:
-            return await one.act(run, *arguments)
+            return await _measured(one, run, *arguments)
 
         act = when_asked
     return DBOS.workflow(name=one.name, max_recovery_attempts=ATTEMPTS)(act)
+
+
+async def _measured(one: Job, run: Run, *arguments: Any) -> Any:
+    began = time.perf_counter()
+    outcome = "failed"
+    with (
+        structlog.contextvars.bound_contextvars(job_id=run.id, job=one.name),
+        tracing.span(f"job {one.name}", nexus__job__id=run.id),
+    ):
+        try:
+            result = await one.act(run, *arguments)
+            outcome = "done"
+        finally:
+            metrics.JOBS_RUN.labels(one.name, outcome).inc()
+            metrics.JOB_SECONDS.labels(one.name).observe(time.perf_counter() - began)
+    return result
 
 
 async def _apply_schedules(jobs: Sequence[Job], workflows: dict[str, Callable[..., Any]]) -> None:

@@ -9,7 +9,16 @@ from typing import Any
 
 from dbos import DBOSClient, DBOSPortableJSONSerializer, EnqueueOptions, StepInfo, WorkflowStatus
 from dbos._sys_db import SystemDatabase  # DBOS.migrate cannot be told to do without LISTEN
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import (
+    Connection,
+    Engine,
+    column,
+    create_engine,
+    event,
+    func,
+    select,
+    table,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from nexus.platform.clock import now
@@ -151,8 +160,9 @@ class JobStore:
         name: str | None = None,
         limit: int = 50,
         offset: int = 0,
+        is_oldest_first: bool = False,
     ) -> list[JobSeen]:
-        """The newest first; only those whose id begins so."""
+        """The newest first, unless said; only those whose id begins so."""
         raw: list[str] = [raw for raw, state in _STATES.items() if state in states]
         found = await self._client.list_workflows_async(
             status=raw or None,
@@ -160,7 +170,7 @@ class JobStore:
             workflow_id_prefix=prefix or None,
             limit=limit,
             offset=offset,
-            sort_desc=True,
+            sort_desc=not is_oldest_first,
             load_output=False,
         )
         return [_seen(one) for one in found]
@@ -194,6 +204,24 @@ class JobStore:
             )
             for one in found
         ]
+
+    async def count_states(self) -> tuple[dict[JobState, int], datetime | None]:
+        """How many jobs are in each state, and since when the one waits that waits longest."""
+        return await asyncio.to_thread(self._count_states)
+
+    def _count_states(self) -> tuple[dict[JobState, int], datetime | None]:
+        schema = None if self._engine.dialect.name == "sqlite" else SCHEMA
+        jobs = table("workflow_status", column("status"), column("created_at"), schema=schema)
+        query = select(jobs.c.status, func.count(), func.min(jobs.c.created_at))
+        counts: dict[JobState, int] = {}
+        oldest: datetime | None = None
+        with self._engine.connect() as connection:
+            for status, count, first_ms in connection.execute(query.group_by(jobs.c.status)):
+                state = _STATES[status]
+                counts[state] = counts.get(state, 0) + count
+                if state is JobState.WAITING:
+                    oldest = _moment_ms(first_ms)
+        return counts, oldest
 
     async def prune(self, older_than: timedelta) -> int:
         """Forget jobs that ended so long ago; how many there were."""
