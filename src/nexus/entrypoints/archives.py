@@ -5,6 +5,7 @@ the last one how many rows there are, so that a file that was cut off is not tak
 """
 
 import gzip
+import zlib
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError, StatementError
 
 from nexus.entrypoints import manifest
 from nexus.features.webhooks.service import new_secret
@@ -39,6 +41,7 @@ from nexus.platform.database_url import DatabaseUrl
 from nexus.platform.schema import revisions
 
 FORMAT = 1
+BOM = b"\xef\xbb\xbf"
 VERSION = version("nexus-backlog")
 BATCH = 500
 
@@ -64,6 +67,7 @@ BLANKED: Mapping[tuple[str, str], Callable[[Any], Any]] = {
 GENERATED = {("task_texts", "number")}
 """Columns that the database hands out anew."""
 
+NOTHING = "Nothing was written."
 SWITCHED_OFF = "It came from an archive. Rotate its secret, then enable it."
 
 
@@ -187,7 +191,20 @@ def restore_archive(
     connection: Connection, lines: Iterable[bytes], tick: Callable[[int], None]
 ) -> Contents:
     """Write the rows of an archive. Raises ArchiveRefused; nothing is to be committed then."""
-    return _Restoring(connection, tick).run(iter(lines))
+    restoring = _Restoring(connection, tick)
+    try:
+        return restoring.run(iter(lines))
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ArchiveRefused(
+            f"The archive is cut off or damaged: it cannot be unpacked ({error}). {NOTHING}"
+        ) from error
+    except (IntegrityError, DataError, StatementError, OverflowError) as error:
+        if isinstance(error, OperationalError):
+            raise
+        why = " ".join(str(getattr(error, "orig", None) or error).split())[:300]
+        raise ArchiveRefused(
+            f"The rows of {restoring.place} do not fit: {why}. {NOTHING}"
+        ) from error
 
 
 class _Restoring:
@@ -200,6 +217,11 @@ class _Restoring:
         self._parents: list[dict[str, Any]] = []
         self._batch: list[dict[str, Any]] = []
         self._of: Table | None = None
+
+    @property
+    def place(self) -> str:
+        """What is being written, for messages."""
+        return f"'{self._of.name}'" if self._of is not None else "the archive"
 
     def run(self, lines: Iterator[bytes]) -> Contents:
         header = self._read(next(lines, b""), 1)
@@ -219,15 +241,14 @@ class _Restoring:
             contents.rows[name] += 1
             self._take(self._tables[name], msgspec.structs.asdict(row), header, contents)
             self._tick(len(line))
-        raise ArchiveRefused(
-            "The archive is cut off: its last line is missing. Nothing was written."
-        )
+        raise ArchiveRefused("The archive is cut off: its last line is missing. {NOTHING}")
 
     def _check(self, header: Header) -> None:
         if header.format != FORMAT or header.schema not in revisions():
             raise ArchiveRefused(
-                f"Nexus {header.nexus} wrote this archive, and this is {VERSION}: it is too old "
-                "to read it. Install the newer one."
+                f"This archive was written by Nexus {header.nexus} with the schema "
+                f"{header.schema}, which this program ({VERSION}) does not know. Install the newer "
+                "one."
             )
         if any(row.id == header.workspace_id for row in workspaces(self._connection)):
             raise ArchiveRefused(
@@ -237,8 +258,8 @@ class _Restoring:
 
     def _read(self, line: bytes, number: int) -> Any:
         try:
-            return self._decoder.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            return self._decoder.decode(line.removeprefix(BOM) if number == 1 else line)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise ArchiveRefused(
                 f"Line {number} of the archive cannot be read ({error}). Nothing was written."
             ) from error
@@ -256,9 +277,8 @@ class _Restoring:
                     return
                 contents.without_password.append(row["email"])
             case "user_identities":
-                row["user_id"] = self._users.get(row["user_id"], row["user_id"])
-                if self._has_identity(row):
-                    return
+                if row["user_id"] in self._users or self._has_identity(row):
+                    return  # who is here already signs in as before, and in no other way
             case "actors" if row["user_id"]:
                 row["user_id"] = self._users.get(row["user_id"], row["user_id"])
             case "tasks" if row["parent_id"]:
@@ -297,10 +317,12 @@ class _Restoring:
         self._batch = []
 
     def _finish(self, end: End, contents: Contents, *, rest: bytes) -> None:
-        if end.rows != dict(contents.rows) or rest.strip():
+        if rest.strip():
+            raise ArchiveRefused(f"There is something behind the archive's last line. {NOTHING}")
+        if end.rows != dict(contents.rows):
             raise ArchiveRefused(
                 f"The archive says that it has {sum(end.rows.values())} rows and has "
-                f"{contents.rows.total()}. Nothing was written."
+                f"{contents.rows.total()}, or others. {NOTHING}"
             )
         tasks = self._tables["tasks"]
         kind = tasks.c.id.type

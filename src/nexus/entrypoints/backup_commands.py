@@ -85,7 +85,7 @@ def restore(
         holds_something,
         migrate_settings,
     )
-    from nexus.platform.backups import check_kind, restore_backup, take_backup  # noqa: PLC0415
+    from nexus.platform.backups import check_kind, restore_backup, set_aside  # noqa: PLC0415
 
     settings = settings_of(database=database)
     plan = backup_plan(settings)
@@ -96,8 +96,8 @@ def restore(
     with _sentences():
         if keeping and asyncio.run(holds_something(settings)):
             with messages().status("Backing up what is there now ..."):
-                before = take_backup(plan.url, plan.folder, plan.programs)
-            output().print(f"What was there is in {plain(str(before.path))}.")
+                before = set_aside(plan.url, plan.folder, plan.programs)
+            output().print(f"What was there is in {plain(str(before))}.")
         with messages().status("Restoring ..."):
             restore_backup(plan.url, file, plan.programs)
             try:

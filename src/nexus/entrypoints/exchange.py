@@ -3,6 +3,7 @@ operators, and are read and written in this process."""
 
 import asyncio
 import gzip
+import re
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -25,6 +26,9 @@ DatabaseOption = Annotated[
         "server's settings say."
     ),
 ]
+
+
+_ARCHIVE = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s*"table"\s*:\s*"archive"')
 
 
 class FileFormat(StrEnum):
@@ -149,14 +153,14 @@ def _is_archive(file: Path) -> bool:
         return False
     with file.open("rb") as start:
         head = start.read(4096)
-    if head.startswith(b"\x1f\x8b"):
-        return True
-    return head.startswith(b'{"table":"archive"')
+    return head.startswith(b"\x1f\x8b") or bool(_ARCHIVE.match(head))
 
 
 @contextmanager
 def _operating(database: str | None, *, migrating: bool = False) -> Generator[tuple[Any, Any]]:
     """The archives module and the database's URL, with what can go wrong as a sentence."""
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
+
     from nexus.entrypoints import archives  # noqa: PLC0415 - user commands stay quick
     from nexus.entrypoints.processes import (  # noqa: PLC0415
         CannotServe,
@@ -164,7 +168,6 @@ def _operating(database: str | None, *, migrating: bool = False) -> Generator[tu
         fitting,
         unusable,
     )
-    from nexus.platform.database import DATABASE_FAILURES  # noqa: PLC0415
 
     settings = settings_of(database=database)
     try:
@@ -172,8 +175,10 @@ def _operating(database: str | None, *, migrating: bool = False) -> Generator[tu
         yield archives, direct_url(settings)
     except (archives.ArchiveRefused, CannotServe) as error:
         fail(str(error), 6)
-    except DATABASE_FAILURES as error:
+    except SQLAlchemyError as error:
         fail(unusable(error), 7)
+    except OSError as error:
+        fail(f"The file cannot be read or written: {error.strerror or error}.", 7)
 
 
 def _archive(to: Path | None, workspace: str | None, database: str | None) -> None:
@@ -191,7 +196,7 @@ def _archive(to: Path | None, workspace: str | None, database: str | None) -> No
 
 def _restore(file: Path, database: str | None, *, dry_run: bool, as_json: bool) -> None:
     with (
-        _operating(database, migrating=True) as (archives, url),
+        _operating(database, migrating=not dry_run) as (archives, url),
         archives.opened(file) as lines,
         progress_bar() as progress,
     ):

@@ -95,8 +95,8 @@ async def holds_something(settings: Settings) -> bool:
     database = open_database(settings)
     url = database.url
     try:
-        if url.is_sqlite and not url.file.exists():
-            return False
+        if url.is_sqlite:  # a damaged one too
+            return url.file.exists() and url.file.stat().st_size > 0
         return await schema_problem(database) != NO_TABLES
     except DATABASE_FAILURES as error:
         raise CannotServe(unusable(error)) from error

@@ -14,14 +14,17 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psycopg
 from psycopg.conninfo import make_conninfo
 
 from nexus.platform.clock import now
+from nexus.platform.columns import Base
 from nexus.platform.database_url import DatabaseUrl
 from nexus.platform.files import written_whole
 from nexus.platform.jobs.store import SCHEMA
+from nexus.platform.schema import revisions
 
 SUFFIXES = {True: ".db", False: ".dump"}
 _NAME = re.compile(r"nexus-(\d{8}T\d{6}Z)\.(?:db|dump)")
@@ -72,8 +75,9 @@ def take_backup(url: DatabaseUrl, folder: Path, programs: Path | None = None) ->
 
     `programs` is where pg_dump is, if it is not to be searched for.
     """
-    at = now()
-    path = folder / f"nexus-{at.astimezone(UTC).strftime(_FORM)}{SUFFIXES[url.is_sqlite]}"
+    at = now().replace(microsecond=0)
+    while (path := folder / _name(at, url)).exists():  # another one of this second
+        at += timedelta(seconds=1)
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         write_backup(url, path, programs)
@@ -89,21 +93,32 @@ def write_backup(url: DatabaseUrl, path: Path, programs: Path | None = None) -> 
             _copy_sqlite(url.file, Path(file.name))
         else:
             dump = _program("pg_dump", url, programs)
-            _run([dump, "--format=custom", "--no-owner", "--no-privileges", "-f", file.name], url)
+            with _connected(url) as connection:
+                schemas = [f"--schema={one}" for one in (_own_schema(connection), SCHEMA)]
+            options = ["--format=custom", "--no-owner", "--no-privileges", f"--file={file.name}"]
+            _run([dump, *options, *schemas], url)
 
 
 def list_backups(folder: Path) -> Sequence[Backup]:
     """Those in a folder, the newest first; files of other names are not touched or counted."""
     found = [
-        Backup(
-            path=path,
-            taken_at=datetime.strptime(name[1], _FORM).replace(tzinfo=UTC),
-            size=path.stat().st_size,
-        )
+        Backup(path=path, taken_at=taken_at, size=path.stat().st_size)
         for path in folder.glob("nexus-*")
-        if (name := _NAME.fullmatch(path.name))
+        if path.is_file() and (taken_at := _taken_at(path.name))
     ]
     return sorted(found, key=lambda one: one.taken_at, reverse=True)
+
+
+def _name(at: datetime, url: DatabaseUrl) -> str:
+    return f"nexus-{at.astimezone(UTC).strftime(_FORM)}{SUFFIXES[url.is_sqlite]}"
+
+
+def _taken_at(name: str) -> datetime | None:
+    found = _NAME.fullmatch(name)
+    try:
+        return datetime.strptime(found[1], _FORM).replace(tzinfo=UTC) if found else None
+    except ValueError:
+        return None
 
 
 def remove_older(folder: Path, keep: int) -> Sequence[Backup]:
@@ -124,6 +139,21 @@ def restore_backup(url: DatabaseUrl, path: Path, programs: Path | None = None) -
         _restore_postgres(url, path, programs)
 
 
+def set_aside(url: DatabaseUrl, folder: Path, programs: Path | None = None) -> Path:
+    """Keep what a database holds before it is replaced, also where it is damaged.
+
+    Raises BackupFailed.
+    """
+    try:
+        return take_backup(url, folder, programs).path
+    except BackupFailed:
+        if not url.is_sqlite:
+            raise
+        path = (folder / _name(now(), url)).with_suffix(".damaged")
+        shutil.copyfile(url.file, path)
+        return path
+
+
 def check_kind(url: DatabaseUrl, path: Path) -> None:
     """Raises BackupFailed for what is no backup of this kind of database."""
     with path.open("rb") as file:
@@ -141,7 +171,7 @@ def _copy_sqlite(source: Path, to: Path) -> None:
     """All pages as they are at one moment; writers go on meanwhile."""
     try:
         with (
-            closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True, timeout=30)) as reading,
+            closing(sqlite3.connect(_uri(source, "mode=ro"), uri=True, timeout=30)) as reading,
             closing(sqlite3.connect(to)) as copy,
         ):
             reading.backup(copy)
@@ -150,18 +180,31 @@ def _copy_sqlite(source: Path, to: Path) -> None:
         raise BackupFailed(f"The database {source} cannot be copied: {error}.") from error
 
 
+def _uri(file: Path, options: str) -> str:
+    return f"{file.absolute().as_uri()}?{options}"
+
+
 def _check_sqlite(connection: sqlite3.Connection, path: Path) -> None:
     try:
         (found,) = connection.execute("PRAGMA quick_check").fetchone()
-        connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        revision = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     except sqlite3.Error as error:
         raise BackupFailed(f"{path} is no database of Nexus: {error}.") from error
     if found != "ok":
         raise BackupFailed(f"The database in {path} is damaged: {found}.")
+    _check_revision(revision[0] if revision else None, path)
+
+
+def _check_revision(revision: str | None, path: Path) -> None:
+    if revision not in revisions():
+        raise BackupFailed(
+            f"{path} has the schema {revision}, which this program does not know: another program "
+            "made it, or a newer Nexus. Install that one."
+        )
 
 
 def _restore_sqlite(file: Path, backup: Path) -> None:
-    with closing(sqlite3.connect(f"file:{backup}?mode=ro&immutable=1", uri=True)) as connection:
+    with closing(sqlite3.connect(_uri(backup, "mode=ro&immutable=1"), uri=True)) as connection:
         _check_sqlite(connection, backup)
     file.parent.mkdir(parents=True, exist_ok=True)
     if file.exists():
@@ -184,27 +227,61 @@ def _let_go(file: Path) -> None:
 
 
 def _restore_postgres(url: DatabaseUrl, path: Path, programs: Path | None) -> None:
-    program = _program("pg_restore", url, programs)
-    _run([program, "--list", str(path)], url)
-    with _connected(url) as connection:
-        others = connection.execute(
-            "SELECT count(*) FROM pg_stat_activity "
-            "WHERE datname = current_database() AND pid <> pg_backend_pid() "
-            "AND backend_type = 'client backend'"
-        ).fetchone()
-        if others and others[0]:
-            raise BackupFailed(
-                f"{others[0]} other connections use this database. Stop the server and its workers."
-            )
-        tables = connection.execute(
-            "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables "
-            "WHERE schemaname = current_schema()"
-        ).fetchall()
-        for (table,) in tables:
-            connection.execute(f"DROP TABLE {table} CASCADE")  # pyright: ignore[reportArgumentType, reportCallIssue] - named by PostgreSQL itself
-        connection.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
-    options = ["--no-owner", "--no-privileges", "--single-transaction", "--exit-on-error"]
-    _run([program, *options, f"--dbname={url.synchronous.database}", str(path)], url)
+    """In one transaction: tables of Nexus make way, and what the dump holds takes their place.
+
+    pg_restore has read all of the dump by then. What else is in the database stays.
+    """
+    program, psql = (_program(name, url, programs) for name in ("pg_restore", "psql"))
+    with TemporaryDirectory(dir=path.parent, prefix=".restore-") as folder:
+        script, clearing, contents = (Path(folder) / name for name in ("data", "clear", "list"))
+        _run([program, "--list", f"--file={contents}", str(path)], url)
+        entries = contents.read_text().splitlines()
+        contents.write_text("\n".join(one for one in entries if " SCHEMA - " not in one))
+        options = ["--clean", "--if-exists", "--no-owner", "--no-privileges"]
+        chosen = [f"--use-list={contents}", f"--file={script}"]
+        _run([program, *options, *chosen, str(path)], url)
+        _check_revision(_revision_in(script), path)
+        with _connected(url) as connection:
+            _check_alone(connection)
+            clearing.write_text(_clearing(_own_schema(connection)))
+        quiet = ["--no-psqlrc", "--quiet", "--output=/dev/null", "--set=ON_ERROR_STOP=1"]
+        files = [f"--file={one}" for one in (clearing, script)]
+        _run([psql, *quiet, "--single-transaction", *files], url)
+
+
+def _own_schema(connection: psycopg.Connection) -> str:
+    """Where the tables are, quoted."""
+    found = connection.execute("SELECT quote_ident(current_schema())").fetchone()
+    return str(found[0]) if found else "public"
+
+
+def _clearing(schema: str) -> str:
+    """Newer tables than those of the dump, which would hold on to them, go as well."""
+    names = [*Base.metadata.tables, "alembic_version"]
+    drops = [f'DROP TABLE IF EXISTS {schema}."{name}" CASCADE;' for name in names]
+    engine = [f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE;", f"CREATE SCHEMA {SCHEMA};"]
+    return "\n".join([*drops, *engine])
+
+
+def _revision_in(script: Path) -> str | None:
+    """The schema's version that a dump holds."""
+    with script.open(errors="replace") as lines:
+        for line in lines:
+            if line.startswith("COPY ") and "alembic_version" in line:
+                return next(lines, "").strip()
+    return None
+
+
+def _check_alone(connection: psycopg.Connection) -> None:
+    others = connection.execute(
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid() "
+        "AND backend_type = 'client backend'"
+    ).fetchone()
+    if others and others[0]:
+        raise BackupFailed(
+            f"{others[0]} other connections use this database. Stop the server and its workers."
+        )
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from nexus.features.imports.domain import (
     ParsedTask,
 )
 from nexus.features.imports.merging import Merge, base_of, is_same, merged, scored
+from nexus.features.imports.outgoing import said_by
 from nexus.features.imports.repository import ImportRepository
 from nexus.features.imports.sources import SourceRepository
 from nexus.features.tasks.arrivals import TaskIntake
@@ -227,7 +228,7 @@ class RecordWriter:
 
     async def _comment(self, decisions: Sequence[Decision], by: Actor) -> None:
         said = [
-            (decision.task_id, f"*{comment.author}* wrote:\n\n{comment.text}", comment.created_at)
+            (decision.task_id, said_by(comment.author, comment.text), comment.created_at)
             for decision in decisions
             for comment in decision.record.comments
             if decision.task_id and comment.id not in decision.comments_here

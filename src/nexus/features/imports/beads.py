@@ -117,7 +117,7 @@ class BeadsFile:
             due_on=day_of(values.get("due_at")),
             depends_on=relations.depends_on,
             links=(*relations.links, *_external(values.get("external_ref"))),
-            comments=_comments(values["comments"], remark),
+            comments=comments_of(values["comments"], remark),
             custom=custom_of("beads", _further(values), remark),
             created_at=moment_of(values.get("created_at")),
             updated_at=moment_of(values.get("updated_at")),
@@ -207,7 +207,7 @@ def _external(reference: Any) -> list[ParsedLink]:
     return [ParsedLink(kind="external", url=url)] if _URL.fullmatch(url) else []
 
 
-def _comments(entries: list[Any], remark: Remark) -> tuple[ParsedComment, ...]:
+def comments_of(entries: list[Any], remark: Remark) -> tuple[ParsedComment, ...]:
     unique = UniqueIds()
     found: list[ParsedComment] = []
     for position, entry in enumerate(entries, start=1):

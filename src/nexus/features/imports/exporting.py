@@ -1,8 +1,8 @@
 """Letting tasks out into a file of another tool, as they came in wherever nobody changed them."""
 
 import asyncio
-from collections.abc import Collection, Sequence
-from contextlib import ExitStack
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import ExitStack, suppress
 from tempfile import TemporaryFile
 from typing import IO
 
@@ -15,6 +15,7 @@ from nexus.features.imports.packing import Packing
 from nexus.features.imports.repository import ImportRepository
 from nexus.features.imports.service import opened
 from nexus.features.imports.sources import SourceRepository
+from nexus.features.projects.errors import ProjectNotFound
 from nexus.features.projects.service import ProjectService
 from nexus.features.tasks.departures import PAGE, TaskDepartures
 
@@ -43,11 +44,12 @@ class ExportService:
         projects. Without projects those count into which that file went; all, if there is none.
         Raises ProjectNotFound, SourceUnknown, NothingToExport.
         """
-        wanted = [(await self._projects.get(key)).key for key in projects]
+        asked = [(await self._projects.get(key)).key for key in projects]
         kept = await self._imports.list_kept(format_name)
-        frame = _frame(kept, wanted, source)
-        if frame and not wanted:
-            wanted = sorted(set(frame.projects.values()))
+        frame = _frame(kept, asked, source)
+        wanted = asked or (await self._visible(frame.projects.values()) if frame else [])
+        if frame and not set(frame.projects.values()) & set(wanted):
+            frame = None  # its projects are hidden, and so is what else stands in its file
         with ExitStack() as stack:
             data = memoryview(b"")
             if frame:
@@ -56,10 +58,18 @@ class ExportService:
                 data = opened(file)
             mapping = frame.mapping if frame else None
             writer = await asyncio.to_thread(writer_of, format_name, data, mapping)
-            packing = Packing(writer, frame, {one.source for one in kept})
+            sources = {one.source for one in kept}
+            packing = Packing(writer, frame, sources=sources, projects=wanted)
             await self._pack(packing, frame, wanted)
             await asyncio.to_thread(writer.write, packing.departure, into)
         return packing.departure.left_out
+
+    async def _visible(self, keys: Iterable[str]) -> list[str]:
+        found: list[str] = []
+        for key in sorted(set(keys)):
+            with suppress(ProjectNotFound):
+                found.append((await self._projects.get(key)).key)
+        return found
 
     async def _pack(self, packing: Packing, frame: Import | None, projects: Sequence[str]) -> None:
         there = await self._sources.list_names(frame.source) if frame else {}

@@ -1,12 +1,15 @@
 """Tasks on their way out into a file, beside the records that they came in as: pure."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from nexus.features.imports.merging import is_same
-from nexus.features.tasks.domain import Task, TaskId
+from nexus.features.tasks.domain import Task, TaskId, TaskStatus
+
+_BLOCKED = re.compile(r':\s*"blocked"', re.IGNORECASE)
 
 Name = tuple[str, str]
 """The list of a record and its id there."""
@@ -20,6 +23,11 @@ class Said:
     author: str
     text: str
     created_at: datetime
+
+
+def said_by(author: str, text: str) -> str:
+    """A comment from elsewhere as it is kept here."""
+    return f"*{author}* wrote:\n\n{text}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +55,8 @@ class Outgoing:
     comments: tuple[Said, ...]
     original: str | None
     changed: frozenset[str]
+    left_out: frozenset[str] = frozenset()
+    """What stands in the file as a dependency and did not come in."""
 
 
 @dataclass(kw_only=True)
@@ -54,18 +64,19 @@ class Departure:
     """All that goes into one file: what stands in it unchanged, what has changed, what is new.
 
     `gone` are records of the file that became tasks and do not go out from there: they are in
-    another project by now, or in one that whoever exports cannot see. `left_out` counts the
-    dependencies that the format cannot express.
+    another project by now, or in one that whoever exports cannot see. `closed` are lists whose
+    projects do not go out. `left_out` counts the dependencies that the format cannot express.
     """
 
     changed: dict[Name, Outgoing] = field(default_factory=dict[Name, Outgoing])
     fresh: dict[str, list[Outgoing]] = field(default_factory=dict[str, list[Outgoing]])
     gone: set[Name] = field(default_factory=set[Name])
+    closed: set[str] = field(default_factory=set[str])
     left_out: int = 0
 
     @property
     def is_as_it_came(self) -> bool:
-        return not (self.changed or any(self.fresh.values()) or self.gone)
+        return not (self.changed or any(self.fresh.values()) or self.gone or self.closed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +99,7 @@ EVERYTHING = frozenset(
 )  # fmt: skip
 
 
-def changed_since(outgoing: Outgoing, base: Mapping[str, Any], list_label: str | None) -> Outgoing:
+def changed_since(outgoing: Outgoing, base: Mapping[str, Any]) -> Outgoing:
     """With the fields that say something else than they did when the task came in.
 
     What could not come in with the task (`left_out`) was not taken away by anyone, and a
@@ -110,18 +121,29 @@ def changed_since(outgoing: Outgoing, base: Mapping[str, Any], list_label: str |
     changed = {name for name, value in here.items() if not is_same(value, base[name])}
     if task.complexity_manual not in {None, base["complexity"]}:
         changed.add("complexity")
-    if _names(task.labels, list_label) != _names(base["labels"], list_label):
+    if _folded(task.labels) != _folded(base["labels"]):
         changed.add("labels")
-    came_in = set(base["depends_on"]) - set(base.get("left_out") or ())
-    if set(outgoing.depends_on) != came_in:
+    left_out = frozenset[str](base.get("left_out") or ())
+    if set(outgoing.depends_on) != set(base["depends_on"]) - left_out:
         changed.add("depends_on")
     related = {(one.kind, one.to, one.url) for one in outgoing.relations}
     if related != {tuple(one) for one in base["links"]}:
         changed.add("relations")
     if outgoing.comments:
         changed.add("comments")
-    return replace(outgoing, changed=frozenset(changed))
+    if _is_blocked_no_more(outgoing):
+        changed.add("status")
+    return replace(outgoing, changed=frozenset(changed), left_out=left_out)
 
 
-def _names(labels: Iterable[str], list_label: str | None) -> set[str]:
-    return {one.casefold() for one in labels} - {(list_label or "").casefold()}
+def _is_blocked_no_more(outgoing: Outgoing) -> bool:
+    """Whether the word `blocked` of the file would be read as another status by now."""
+    if not _BLOCKED.search(outgoing.original or ""):
+        return False
+    waits = any(not one.status.is_finished for one in outgoing.task.dependencies)
+    read_as = TaskStatus.TODO if waits else TaskStatus.DEFERRED
+    return outgoing.task.status is not read_as
+
+
+def _folded(labels: Iterable[str]) -> set[str]:
+    return {one.casefold() for one in labels}

@@ -1,6 +1,7 @@
 """What goes into a file, and what everything is called in it: pure."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import IO, Protocol
 
 from nexus.features.imports.domain import Import
@@ -33,12 +34,16 @@ class FileWriter(Protocol):
         """A free id for a task that is new in the file."""
         ...
 
-    def is_in_place(self, own_id: str, parent: str | None) -> bool:
+    def holds(self, name: Name) -> bool:
+        """Whether the file that came in has such a record."""
+        ...
+
+    def is_in_place(self, name: Name, parent: str | None) -> bool:
         """Whether a record can keep its id as a part of that parent."""
         ...
 
-    def has_said(self, original: str, comment: Said) -> bool:
-        """Whether the comment came in with the record."""
+    def has_said(self, name: Name, comment: Said) -> bool:
+        """Whether the comment came in with a record of the file."""
         ...
 
     def write(self, departure: Departure, into: IO[bytes]) -> None: ...
@@ -47,26 +52,38 @@ class FileWriter(Protocol):
 class Packing:
     """Names all tasks first, then takes them in one after the other, in any order."""
 
-    def __init__(self, writer: FileWriter, frame: Import | None, sources: Collection[str]) -> None:
+    def __init__(
+        self,
+        writer: FileWriter,
+        frame: Import | None,
+        *,
+        sources: Collection[str],
+        projects: Collection[str],
+    ) -> None:
         self.departure = Departure()
+        if frame and not writer.only_list:
+            self.departure.closed = {
+                name for name, project in frame.projects.items() if project not in projects
+            }
         self._writer = writer
         self._frame = frame
         self._sources = sources
         self._names: dict[TaskId, Name] = {}
         self._parents: dict[TaskId, TaskId] = {}
 
-    def name(self, going: Iterable[TaskSummary], there: Mapping[TaskId, Name]) -> None:
+    def name(self, going: Iterable[TaskSummary], came: Mapping[TaskId, Name]) -> None:
         """Let each keep the name that it has in the file, or find it a new one.
 
-        `there` are all records of the file that became tasks.
+        `came` are the records of its source that became tasks, of older versions too.
         """
+        there = {task_id: name for task_id, name in came.items() if self._writer.holds(name)}
         waiting = {one.id: one for one in going}
         self._parents = {one.id: one.parent.id for one in waiting.values() if one.parent}
         for task_id, name in there.items():
             if task_id in waiting and self._is_of_list(waiting[task_id], name[0]):
                 self._names[task_id] = name
-        for task_id, (list_name, own_id) in list(self._names.items()):
-            if not self._writer.is_in_place(own_id, self._parent(task_id, list_name)):
+        for task_id, name in list(self._names.items()):
+            if not self._writer.is_in_place(name, self._parent(task_id, name[0])):
                 del self._names[task_id]
         self.departure.gone = set(there.values()) - set(self._names.values())
         fresh = [one for task_id, one in waiting.items() if task_id not in self._names]
@@ -84,20 +101,21 @@ class Packing:
         self.departure.left_out += depends_on.count(None)
         is_there = origin is not None and self._is_frame(origin) and origin.name == name
         original = origin.original if origin and origin.source in self._sources else None
+        label = self._frame.label_of(name[0]) if self._frame else None
         outgoing = Outgoing(
             name=name,
-            task=task,
+            task=replace(task, labels=_without(task.labels, label)),
             parent=self._parent(task.id, name[0]),
             depends_on=tuple(one for one in depends_on if one),
             relations=tuple(self._relations(task, name[0])),
             comments=tuple(
-                one for one in said if original is None or not self._writer.has_said(original, one)
+                one for one in said if not is_there or not self._writer.has_said(name, one)
             ),
             original=original,
             changed=EVERYTHING,
         )
-        if is_there and origin and self._frame:
-            outgoing = changed_since(outgoing, origin.base, self._frame.label_of(name[0]))
+        if is_there and origin:
+            outgoing = changed_since(outgoing, origin.base)
             if outgoing.changed:
                 self.departure.changed[name] = outgoing
         else:
@@ -141,3 +159,7 @@ class Packing:
         lists = self._frame.projects.items() if self._frame else ()
         fits = [name for name, project in lists if project == task.project_key]
         return self._writer.only_list or next(iter(fits), task.project_key.lower())
+
+
+def _without(labels: Iterable[str], label: str | None) -> tuple[str, ...]:
+    return tuple(one for one in labels if not label or one.casefold() != label.casefold())

@@ -72,11 +72,18 @@ class CsvFile:
         """The columns that have no field here."""
         return self._columns.custom
 
-    def rows(self) -> Iterator[tuple[str, list[str]]]:
-        """The cells of each row behind its id, in the order of the file."""
+    def rows(self) -> Iterator[tuple[str, int, Row]]:
+        """Each row behind its id and where it begins, in the order of the file."""
         for own_id, start in self._starts.items():
-            row = next(rows_of(self._data[start:], self.delimiter))
-            yield own_id, [*row.cells, *[""] * (len(self.header) - len(row.cells))]
+            yield own_id, start, next(rows_of(self._data[start:], self.delimiter))
+
+    def leads_to(self, text: str) -> str | None:
+        """The row that a dependency means."""
+        return self._meant(text)
+
+    def dependencies(self, cells: list[str]) -> list[str]:
+        """What stands in a row's cells for dependencies, one by one."""
+        return self._values.parted(self._columns.every("depends_on", cells))
 
     def records(self) -> Iterator[ParsedTask]:
         """Rows by how deep they lie, each depth in the order of the file."""

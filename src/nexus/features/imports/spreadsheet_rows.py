@@ -18,9 +18,10 @@ _BOM = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """`number` counts from 1, as spreadsheets do."""
+    """`number` counts from 1, as spreadsheets do; `start` and `end` in bytes."""
 
     start: int
+    end: int
     number: int
     cells: Sequence[str]
 
@@ -44,7 +45,7 @@ def rows_of(data: memoryview, delimiter: str) -> Iterator[Row]:
     try:
         for number, cells in enumerate(reader, start=1):
             if any(cell.strip() for cell in cells):
-                yield Row(start=start, number=number, cells=cells)
+                yield Row(start=start, end=end, number=number, cells=cells)
             start = end
     except UnicodeDecodeError as error:
         raise FileNotUnderstood(why=NOT_UTF_8) from error

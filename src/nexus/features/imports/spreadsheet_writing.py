@@ -5,14 +5,14 @@ The rows of a file that came in keep their order, their columns and what nobody 
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import IO, Any
 
 from typing_extensions import Buffer
 
 from nexus.features.imports.lineage import UniqueIds
-from nexus.features.imports.outgoing import Departure, Outgoing, Said
+from nexus.features.imports.outgoing import Departure, Name, Outgoing, Said
 from nexus.features.imports.spreadsheet import CsvFile
 from nexus.features.imports.spreadsheet_mapping import CsvMapping, Field
 from nexus.features.tasks.domain import TaskSummary
@@ -37,61 +37,76 @@ class CsvWriter:
     def name(self, list_name: str, task: TaskSummary, parent: str | None) -> str:  # noqa: ARG002 - as in FileWriter
         return self._unique(task.key)
 
-    def is_in_place(self, own_id: str, parent: str | None) -> bool:  # noqa: ARG002 - an id says nothing
+    def holds(self, name: Name) -> bool:
+        return self._file is not None and name[1] in self._file.ids
+
+    def is_in_place(self, name: Name, parent: str | None) -> bool:  # noqa: ARG002 - an id says nothing
         return True
 
-    def has_said(self, original: str, comment: Said) -> bool:  # noqa: ARG002 - as in FileWriter
+    def has_said(self, name: Name, comment: Said) -> bool:  # noqa: ARG002 - as in FileWriter
         """Spreadsheets have no comments: there is nothing to bring up to date."""
         return True
 
     def write(self, departure: Departure, into: IO[bytes]) -> None:
+        fresh = departure.fresh.get(self.only_list, [])
         if departure.is_as_it_came:
             into.write(self._data)
-            return
-        text = io.TextIOWrapper(into, encoding="utf-8", newline="", write_through=True)
-        fresh = departure.fresh.get(self.only_list, [])
-        if self._file is None:
-            rows = csv.writer(text)
-            rows.writerow(name.replace("_", " ") for name in COLUMNS)
-            rows.writerows([self._cell(name, one) for name in COLUMNS] for one in fresh)
+        elif self._file is None:
+            names = [name.replace("_", " ") for name in COLUMNS]
+            rows = [names, *([self._cell(name, one) for name in COLUMNS] for one in fresh)]
+            into.write(b"".join(_line(row, ",", "\r\n") for row in rows))
         else:
-            self._follow(self._file, departure, fresh, text)
-        text.detach()
+            self._follow(self._file, departure, fresh, into)
 
     def _follow(
-        self, file: CsvFile, departure: Departure, fresh: Sequence[Outgoing], text: io.TextIOBase
+        self, file: CsvFile, departure: Departure, fresh: Sequence[Outgoing], into: IO[bytes]
     ) -> None:
-        rows = csv.writer(text, delimiter=file.delimiter)
-        rows.writerow(file.header)
+        """The file as it stands, but for the rows that were changed and those that are new."""
+        text = bytes(self._data)
+        ending = "\r\n" if text.partition(b"\n")[0].endswith(b"\r") else "\n"
         gone = {own_id for _, own_id in departure.gone}
-        for own_id, cells in file.rows():
+        at = 0
+        for own_id, start, row in file.rows():
+            end = start + row.end
             changed = departure.changed.get((self.only_list, own_id))
+            into.write(text[at:start])
             if changed:
-                self._fill(cells, file, changed)
-            if own_id not in gone:
-                rows.writerow(cells)
+                cells = [*row.cells, *[""] * (len(file.header) - len(row.cells))]
+                self._fill(cells, file, changed, is_new=False)
+                into.write(_line(cells, file.delimiter, ending))
+            elif own_id not in gone:
+                into.write(text[start:end])
+            at = end
+        into.write(text[at:])
+        if fresh and not text.endswith(b"\n"):
+            into.write(ending.encode())
         for outgoing in fresh:
             cells = [""] * len(file.header)
-            self._fill(cells, file, outgoing)
-            rows.writerow(cells)
+            self._fill(cells, file, outgoing, is_new=True)
+            into.write(_line(cells, file.delimiter, ending))
 
-    def _fill(self, cells: list[str], file: CsvFile, outgoing: Outgoing) -> None:
+    def _fill(self, cells: list[str], file: CsvFile, outgoing: Outgoing, *, is_new: bool) -> None:
         """Into the first column of each field; further ones of the same name are emptied."""
-        is_new = outgoing.original is None or outgoing.name[1] not in file.ids
+        dependencies = file.dependencies(cells)
         for name, places in file.places.items():
             what = _CHANGED_WITH.get(name, name)
-            if not is_new and what and what not in outgoing.changed:
-                continue
-            if name == "id" and not is_new:
+            if not is_new and ((what and what not in outgoing.changed) or name == "id"):
                 continue
             for place in places:
                 cells[place] = ""
             cells[places[0]] = self._cell(name, outgoing)
+            if name == "depends_on":
+                cells[places[0]] = self._dependencies(dependencies, file, outgoing)
         if "custom" in outgoing.changed:
-            custom: dict[str, Any] = outgoing.task.custom.get("csv") or {}
-            for place in file.custom:
-                value = custom.get(file.header[place], "")
-                cells[place] = value if isinstance(value, str) else cells[place]
+            _fill_custom(cells, file, outgoing.task.custom.get("csv") or {})
+
+    def _dependencies(self, stated: Sequence[str], file: CsvFile, outgoing: Outgoing) -> str:
+        """Those that hold or never came in, as they stand there, and then the new ones."""
+        leads = {one: file.leads_to(one) for one in stated}
+        held = {*outgoing.depends_on, *outgoing.left_out, None}
+        kept = [one for one, target in leads.items() if target in held]
+        met = set(leads.values())
+        return self._joined([*kept, *(one for one in outgoing.depends_on if one not in met)])
 
     def _cell(self, name: Field, outgoing: Outgoing) -> str:
         task = outgoing.task
@@ -132,3 +147,20 @@ class CsvWriter:
         if self._mapping.date_format:
             return at.strftime(self._mapping.date_format)
         return at.astimezone(UTC).isoformat() if isinstance(at, datetime) else at.isoformat()
+
+
+def _fill_custom(cells: list[str], file: CsvFile, custom: Mapping[str, Any]) -> None:
+    """Columns of one name have the values of a list, one each."""
+    values = {
+        name: list[Any](value) if isinstance(value, list) else [value]  # pyright: ignore[reportUnknownArgumentType]
+        for name, value in custom.items()
+    }
+    for place in file.custom:
+        left = values.get(file.header[place], [])
+        cells[place] = str(left.pop(0)) if left else ""
+
+
+def _line(cells: Iterable[str], delimiter: str, ending: str) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, delimiter=delimiter, lineterminator=ending).writerow(cells)
+    return text.getvalue().encode()

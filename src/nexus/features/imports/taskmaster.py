@@ -22,7 +22,9 @@ from nexus.features.imports.shaping import (
     acceptance_of,
     complexity_of,
     custom_of,
+    day_of,
     id_text,
+    labels_of,
     long_text,
     moment_of,
     status_of,
@@ -42,7 +44,7 @@ PRIORITIES = {
 _TAKEN = {
     "id", "title", "description", "details", "testStrategy", "status", "priority",
     "dependencies", "subtasks", "complexity", "acceptanceCriteria", "createdAt", "updatedAt",
-    "parentTaskId", "parentId", "parentTask", "isSubtask",
+    "parentTaskId", "parentId", "parentTask", "isSubtask", "labels", "dueDate",
 }  # fmt: skip
 
 
@@ -231,6 +233,8 @@ def _task(tag: Tag, record: Record) -> ParsedTask:
         test_strategy=long_text(values.get("testStrategy"), "testStrategy", remark),
         acceptance=acceptance_of(values.get("acceptanceCriteria"), remark),
         complexity=complexity_of(values.get("complexity")),
+        labels=labels_of(values.get("labels"), remark),
+        due_on=day_of(values.get("dueDate")),
         depends_on=depends_on,
         custom=custom_of("taskmaster", further(record), remark),
         created_at=moment_of(values.get("createdAt")),

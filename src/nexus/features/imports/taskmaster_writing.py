@@ -5,7 +5,7 @@ that was changed, the fields that were.
 """
 
 from collections import defaultdict
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping
 from dataclasses import replace
 from datetime import UTC
 from typing import IO, Any
@@ -13,8 +13,10 @@ from typing import IO, Any
 import msgspec
 from typing_extensions import Buffer
 
-from nexus.features.imports.outgoing import Departure, Outgoing, Said
+from nexus.features.imports.lineage import UniqueIds
+from nexus.features.imports.outgoing import Departure, Name, Outgoing, Said
 from nexus.features.imports.shaping import Notes
+from nexus.features.imports.splicing import list_span, spliced
 from nexus.features.imports.taskmaster import (
     Record,
     Tag,
@@ -38,36 +40,48 @@ STATUSES = {
 """Task Master has no backlog: what is not to be taken yet is deferred there."""
 
 Fields = dict[str, Any]
+_Tasks = tuple[list[Any], list[Any]]
+
+
+Family = Mapping[str, str | None]
+"""The parents of the records of one list, by their ids."""
 
 
 class TaskMasterWriter:
-    only_list = None
     is_nesting = False
 
     def __init__(self, data: Buffer) -> None:
         self._data = memoryview(data)
         self._root = root_of(data) if len(self._data) else {}
         self._tags = tags_of(self._root) if self._root else []
-        self._ids: defaultdict[str, set[str]] = defaultdict(set)
+        self._families: defaultdict[str, dict[str, str | None]] = defaultdict(dict)
         for tag in self._tags:
-            self._ids[tag.name] = {record.id for record in records_of(tag)}
+            self._families[tag.name] = {one.id: one.parent for one in records_of(tag)}
+
+    @property
+    def only_list(self) -> str | None:
+        """A file without tags stays one: Task Master would not see its tasks beside a tag."""
+        return self._tags[0].name if [tag.is_bare for tag in self._tags] == [True] else None
 
     def name(self, list_name: str, task: TaskSummary, parent: str | None) -> str:
         """The task's number; where it is taken, or below a parent, the next one that is free."""
-        taken = self._ids[list_name]
+        family = self._families[list_name]
         above = f"{parent}." if parent else ""
         own_id = f"{above}{task.number}"
-        if parent or own_id in taken:
-            among = (one.removeprefix(above) for one in taken if one.startswith(above))
-            numbers = (int(one) for one in among if one.isdigit())
+        if parent or own_id in family:
+            among = [one.removeprefix(above) for one, of in family.items() if of == parent]
+            numbers = [int(one) for one in among if _is_number(one)]
             own_id = f"{above}{max(numbers, default=0) + 1}"
-        taken.add(own_id)
+        family[own_id] = parent
         return own_id
 
-    def is_in_place(self, own_id: str, parent: str | None) -> bool:
-        return _above(own_id) == parent
+    def holds(self, name: Name) -> bool:
+        return name[1] in self._families.get(name[0], ())
 
-    def has_said(self, original: str, comment: Said) -> bool:  # noqa: ARG002 - as in FileWriter
+    def is_in_place(self, name: Name, parent: str | None) -> bool:
+        return self._families[name[0]].get(name[1]) == parent
+
+    def has_said(self, name: Name, comment: Said) -> bool:  # noqa: ARG002 - as in FileWriter
         """Task Master has no comments: there is nothing to bring up to date."""
         return True
 
@@ -75,49 +89,76 @@ class TaskMasterWriter:
         if departure.is_as_it_came:
             into.write(self._data)
             return
-        root: Fields = dict(self._root)
-        fresh = dict(departure.fresh)
+        new = {tag.name: self._tasks(tag, departure) for tag in self._tags}
+        is_new_list = departure.fresh.keys() - new.keys()
+        spliced = None
+        if not departure.closed and not is_new_list:
+            spliced = self._spliced(new)
+        into.write(spliced or self._anew(new, departure))
+
+    def _spliced(self, new: Mapping[str, _Tasks]) -> bytes | None:
+        """The file with other records in their places, and nothing else moved."""
+        text = bytes(self._data)
+        try:
+            spans = [list_span(text, self._root, tag) for tag in self._tags]
+            for tag, (start, end) in sorted(
+                zip(self._tags, spans, strict=True), key=lambda one: one[1], reverse=True
+            ):
+                text = (
+                    text[:start] + spliced(text[start:end], tag.tasks, *new[tag.name]) + text[end:]
+                )
+        except ValueError:  # a key stands twice: what stands where cannot be told
+            return None
+        return text
+
+    def _anew(self, new: Mapping[str, _Tasks], departure: Departure) -> bytes:
+        """The file written anew, without the lists that do not go out."""
+        root: Fields = {} if departure.closed else dict(self._root)
         for tag in self._tags:
-            tasks = self._tasks(tag, departure, fresh.pop(tag.name, []))
+            if tag.name in departure.closed:
+                continue
+            kept, added = new[tag.name]
+            tasks = [one for one in kept if one is not None] + added
             if tag.is_bare:
                 root[tag.place] = tasks
             else:
                 around = msgspec.json.decode(self._root[tag.place], type=dict[str, msgspec.Raw])
                 root[tag.place] = around | {"tasks": tasks}
-        for name, new in fresh.items():
-            tag = Tag(name=name, place=name, tasks=[])
-            root[name] = {"tasks": self._tasks(tag, departure, new)}
-        into.write(msgspec.json.format(msgspec.json.encode(root), indent=2))
-        into.write(b"\n")
+        for name in departure.fresh.keys() - new.keys():
+            place = UniqueIds(root)(name)
+            root[place] = {
+                "tasks": self._tasks(Tag(name=name, place=place, tasks=[]), departure)[1]
+            }
+        return msgspec.json.format(msgspec.json.encode(root), indent=2) + b"\n"
 
-    def _tasks(self, tag: Tag, departure: Departure, fresh: Sequence[Outgoing]) -> list[Any]:
-        """The tasks of a list with their subtasks."""
-        ids = self._ids[tag.name]
-        of_list = [one for (name, _), one in departure.changed.items() if name == tag.name]
-        departure.left_out += sum(len(_unclear(one, ids)) for one in (*of_list, *fresh))
-        below: defaultdict[str | None, list[Any]] = defaultdict(list)
-        touched = {_above(own_id) for name, own_id in departure.gone if name == tag.name}
-        records = [one for one in records_of(tag) if (tag.name, one.id) not in departure.gone]
-        records.sort(key=lambda one: one.parent is None)  # subtasks first: their tasks hold them
-        for record in records:
-            changed = departure.changed.get((tag.name, record.id))
-            fields: Any = _changed(record, changed, ids) if changed else msgspec.Raw(_raw(record))
-            if changed:
-                touched.add(record.parent)
-            if record.parent is None and (record.id in touched or _has_new(record.id, fresh)):
-                fields = fields if changed else _fields(record.original)
-                new = [_new(one, ids) for one in fresh if one.parent == record.id]
-                fields["subtasks"] = below[record.id] + new
-            below[record.parent].append(fields)
+    def _tasks(self, tag: Tag, departure: Departure) -> _Tasks:
+        """The records of a list as they are by now, None for those that go, and the new ones."""
+        family = self._families[tag.name]
+        fresh = departure.fresh.get(tag.name, [])
+        changed = {own: one for (name, own), one in departure.changed.items() if name == tag.name}
+        gone = {own_id for name, own_id in departure.gone if name == tag.name}
+        every = (*changed.values(), *fresh)
+        departure.left_out += sum(len(_unclear(one, family)) for one in every)
+        touched = {family[own_id] for own_id in (*changed, *gone)} | {one.parent for one in fresh}
+        made = {one.name[1]: _new(one, family) for one in fresh}
+        added: defaultdict[str | None, list[Any]] = defaultdict(list)
         for one in fresh:
-            if one.parent is None:
-                subtasks = [_new(sub, ids) for sub in fresh if sub.parent == one.name[1]]
-                below[None].append(_new(one, ids) | {"subtasks": subtasks})
-        return below[None]
-
-
-def _has_new(own_id: str, fresh: Sequence[Outgoing]) -> bool:
-    return any(one.parent == own_id for one in fresh)
+            added[one.parent].append(made[one.name[1]])
+        for one in added[None]:
+            one["subtasks"] = added[str(one["id"])]
+        below: defaultdict[str | None, list[Any]] = defaultdict(list)
+        records = sorted(records_of(tag), key=lambda one: one.parent is None)  # subtasks first
+        for record in records:
+            one = changed.get(record.id)
+            fields: Any = _changed(record, one, family) if one else msgspec.Raw(_raw(record))
+            if record.parent is None and record.id in touched:
+                fields = fields if one else _fields(record.original)
+                fields["subtasks"] = below[record.id] + added[record.id]
+            if record.id in gone:
+                fields = None
+            if record.parent is None or fields is not None:
+                below[record.parent].append(fields)
+        return below[None], added[None]
 
 
 def _raw(record: Record) -> bytes:
@@ -128,7 +169,7 @@ def _fields(original: str) -> Fields:
     return dict(msgspec.json.decode(original, type=dict[str, msgspec.Raw]))
 
 
-def _changed(record: Record, outgoing: Outgoing, ids: Container[str]) -> Fields:
+def _changed(record: Record, outgoing: Outgoing, family: Family) -> Fields:
     """The record as it stands in the file, with what was changed."""
     fields = _fields(record.original)
     for name, (key, value) in _values(outgoing).items():
@@ -139,7 +180,7 @@ def _changed(record: Record, outgoing: Outgoing, ids: Container[str]) -> Fields:
         else:
             fields[key] = value
     if "depends_on" in outgoing.changed:
-        fields["dependencies"] = _dependencies(record, outgoing, ids)
+        fields["dependencies"] = _dependencies(record, outgoing, family)
     if "custom" in outgoing.changed:
         was, now = further(record), _custom(outgoing)
         fields = {name: value for name, value in fields.items() if name in now or name not in was}
@@ -149,27 +190,26 @@ def _changed(record: Record, outgoing: Outgoing, ids: Container[str]) -> Fields:
     return fields
 
 
-def _dependencies(record: Record, outgoing: Outgoing, ids: Container[str]) -> list[Any]:
-    """Those that are left as they stand there, and then the new ones."""
+def _dependencies(record: Record, outgoing: Outgoing, family: Family) -> list[Any]:
+    """Those that hold or never came in, as they stand there, and then the new ones."""
     given: Any = record.values.get("dependencies") or []
     quietly = replace(record, notes=Notes())
     kept: dict[str | None, Any] = {}
     for value in given if isinstance(given, list) else [given]:  # pyright: ignore[reportUnknownVariableType]
-        target = resolved(value, quietly, ids)
-        if target is None or target in outgoing.depends_on:
+        target = resolved(value, quietly, family)
+        if target is None or target in outgoing.depends_on or target in outgoing.left_out:
             kept[target or f"?{value}"] = value
-    return list(kept.values()) + _references(outgoing, ids, without=kept)
+    return list(kept.values()) + _references(outgoing, family, without=kept)
 
 
-def _new(outgoing: Outgoing, ids: Container[str]) -> Fields:
-    """A record as Task Master writes it, on top of the one that it came in as, if it did."""
-    fields: Fields = _fields(outgoing.original) if outgoing.original else {}
-    own_id = outgoing.name[1].rpartition(".")[2]
-    fields["id"] = int(own_id) if own_id.isdigit() else own_id
+def _new(outgoing: Outgoing, family: Family) -> Fields:
+    """A record as Task Master writes it, with all that it does not know of itself."""
+    own_id = outgoing.name[1].removeprefix(f"{outgoing.parent}.")
+    fields: Fields = {"id": int(own_id) if _is_number(own_id) else own_id}
     for name, (key, value) in _values(outgoing).items():
         if value or name in _ALWAYS:
             fields[key] = value
-    return fields | {"dependencies": _references(outgoing, ids)} | _custom(outgoing)
+    return fields | {"dependencies": _references(outgoing, family)} | _custom(outgoing)
 
 
 _ALWAYS = {"title", "description", "details", "test_strategy", "status"}
@@ -201,27 +241,30 @@ def _custom(outgoing: Outgoing) -> Fields:
 
 
 def _references(
-    outgoing: Outgoing, ids: Container[str], *, without: Container[str | None] = ()
+    outgoing: Outgoing, family: Family, *, without: Container[str | None] = ()
 ) -> list[Any]:
-    unclear = _unclear(outgoing, ids)
+    unclear = _unclear(outgoing, family)
     wanted = [one for one in outgoing.depends_on if one not in unclear and one not in without]
-    return [_reference(one, outgoing.parent) for one in wanted]
+    return [_reference(one, outgoing.parent, family) for one in wanted]
 
 
-def _unclear(outgoing: Outgoing, ids: Container[str]) -> set[str]:
+def _unclear(outgoing: Outgoing, family: Family) -> set[str]:
     """What a subtask cannot name: a task whose number one of its siblings has too."""
-    return {one for one in outgoing.depends_on if f"{outgoing.parent}.{one}" in ids}
+    if outgoing.parent is None:
+        return set()
+    return {one for one in outgoing.depends_on if f"{outgoing.parent}.{one}" in family}
 
 
-def _reference(own_id: str, parent: str | None) -> Any:
+def _reference(own_id: str, parent: str | None, family: Family) -> Any:
     """How a record names another one: a sibling by its number alone, a subtask as '7.2'."""
-    above, _, number = own_id.rpartition(".")
-    name = number if above and above == parent else own_id
-    return int(name) if name.isdigit() else name
+    is_sibling = parent is not None and family.get(own_id) == parent
+    name = own_id.removeprefix(f"{parent}.") if is_sibling else own_id
+    return int(name) if _is_number(name) else name
 
 
-def _above(own_id: str) -> str | None:
-    return own_id.rpartition(".")[0] or None
+def _is_number(text: str) -> bool:
+    """Whether it is written as a number in JSON: 7, and neither 007 nor ²."""
+    return text.isascii() and text.isdecimal() and str(int(text)) == text
 
 
 def _moment(outgoing: Outgoing) -> str:
