@@ -241,7 +241,7 @@ class _Restoring:
             contents.rows[name] += 1
             self._take(self._tables[name], msgspec.structs.asdict(row), header, contents)
             self._tick(len(line))
-        raise ArchiveRefused("The archive is cut off: its last line is missing. {NOTHING}")
+        raise ArchiveRefused(f"The archive is cut off: its last line is missing. {NOTHING}")
 
     def _check(self, header: Header) -> None:
         if header.format != FORMAT or header.schema not in revisions():

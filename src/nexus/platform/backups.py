@@ -23,6 +23,7 @@ from nexus.platform.clock import now
 from nexus.platform.columns import Base
 from nexus.platform.database_url import DatabaseUrl
 from nexus.platform.files import written_whole
+from nexus.platform.ids import new_id
 from nexus.platform.jobs.store import SCHEMA
 from nexus.platform.schema import revisions
 
@@ -149,8 +150,12 @@ def set_aside(url: DatabaseUrl, folder: Path, programs: Path | None = None) -> P
     except BackupFailed:
         if not url.is_sqlite:
             raise
-        path = (folder / _name(now(), url)).with_suffix(".damaged")
-        shutil.copyfile(url.file, path)
+        path = folder / f"nexus-damaged-{new_id()}.db"
+        for suffix in ("", "-wal"):
+            found = Path(f"{url.file}{suffix}")
+            if found.exists():
+                with written_whole(Path(f"{path}{suffix}")) as copy, found.open("rb") as damaged:
+                    shutil.copyfileobj(damaged, copy, 1 << 20)
         return path
 
 

@@ -61,8 +61,9 @@ class ExportService:
             sources = {one.source for one in kept}
             packing = Packing(writer, frame, sources=sources, projects=wanted)
             await self._pack(packing, frame, wanted)
-            await asyncio.to_thread(writer.write, packing.departure, into)
-        return packing.departure.left_out
+            departure = packing.finish()
+            await asyncio.to_thread(writer.write, departure, into)
+        return departure.left_out
 
     async def _visible(self, keys: Iterable[str]) -> list[str]:
         found: list[str] = []

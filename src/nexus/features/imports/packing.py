@@ -69,6 +69,9 @@ class Packing:
         self._frame = frame
         self._sources = sources
         self._names: dict[TaskId, Name] = {}
+        self._in_place: set[TaskId] = set()
+        self._no_longer_there: Collection[TaskId] = ()
+        self._left_behind: dict[Name, Outgoing] = {}
         self._parents: dict[TaskId, TaskId] = {}
 
     def name(self, going: Iterable[TaskSummary], came: Mapping[TaskId, Name]) -> None:
@@ -77,17 +80,32 @@ class Packing:
         `came` are the records of its source that became tasks, of older versions too.
         """
         there = {task_id: name for task_id, name in came.items() if self._writer.holds(name)}
+        self._no_longer_there = came.keys() - there.keys()
         waiting = {one.id: one for one in going}
         self._parents = {one.id: one.parent.id for one in waiting.values() if one.parent}
         for task_id, name in there.items():
             if task_id in waiting and self._is_of_list(waiting[task_id], name[0]):
                 self._names[task_id] = name
-        for task_id, name in list(self._names.items()):
-            if not self._writer.is_in_place(name, self._parent(task_id, name[0])):
+        self._in_place = set(self._names)
+        while True:
+            self._name_the_rest(waiting)
+            moved = {
+                task_id
+                for task_id in self._in_place
+                for name in [self._names[task_id]]
+                if not self._writer.is_in_place(name, self._parent(task_id, name[0]))
+            }
+            if not moved:
+                break
+            self._in_place -= moved
+            for task_id in moved:
                 del self._names[task_id]
-        self.departure.gone = set(there.values()) - set(self._names.values())
-        fresh = [one for task_id, one in waiting.items() if task_id not in self._names]
-        for one in sorted(fresh, key=lambda o: (self._depth(o.id), o.project_key, o.number)):
+        self.departure.gone = set(there.values()) - {self._names[one] for one in self._in_place}
+
+    def _name_the_rest(self, waiting: Mapping[TaskId, TaskSummary]) -> None:
+        """Parents first, for an id may say what it is part of."""
+        rest = [one for task_id, one in waiting.items() if task_id not in self._names]
+        for one in sorted(rest, key=lambda o: (self._depth(o.id), o.project_key, o.number)):
             list_name = self._list_of(one)
             own_id = self._writer.name(list_name, one, self._parent(one.id, list_name))
             self._names[one.id] = (list_name, own_id)
@@ -99,7 +117,7 @@ class Packing:
         name = self._names[task.id]
         depends_on = [self._near(one.id, name[0]) for one in task.dependencies]
         self.departure.left_out += depends_on.count(None)
-        is_there = origin is not None and self._is_frame(origin) and origin.name == name
+        is_there = task.id in self._in_place
         original = origin.original if origin and origin.source in self._sources else None
         label = self._frame.label_of(name[0]) if self._frame else None
         outgoing = Outgoing(
@@ -118,8 +136,26 @@ class Packing:
             outgoing = changed_since(outgoing, origin.base)
             if outgoing.changed:
                 self.departure.changed[name] = outgoing
+        elif task.id in self._no_longer_there and origin and _is_as_it_came(outgoing, origin):
+            self._left_behind[name] = outgoing
         else:
             self.departure.fresh.setdefault(name[0], []).append(outgoing)
+
+    def finish(self) -> Departure:
+        """What the newest file has let go of and nobody has touched since stays away, unless
+        something that goes out leads to it."""
+        going = [*self.departure.changed.values()]
+        going += [one for some in self.departure.fresh.values() for one in some]
+        while going:
+            one = going.pop()
+            for own_id in (*one.depends_on, one.parent or ""):
+                met = self._left_behind.pop((one.name[0], own_id), None)
+                if met:
+                    self.departure.fresh.setdefault(met.name[0], []).append(met)
+                    going.append(met)
+        for some in self.departure.fresh.values():
+            some.sort(key=lambda one: (one.task.project_key, one.task.number))
+        return self.departure
 
     def _relations(self, task: Task, list_name: str) -> Iterable[Relation]:
         for link in task.links:
@@ -147,9 +183,6 @@ class Packing:
             depth, at = depth + 1, self._parents[at]
         return depth
 
-    def _is_frame(self, origin: Origin) -> bool:
-        return self._frame is not None and origin.source == self._frame.source
-
     def _is_of_list(self, task: TaskSummary, list_name: str) -> bool:
         if self._writer.only_list or self._frame is None:
             return True
@@ -163,3 +196,11 @@ class Packing:
 
 def _without(labels: Iterable[str], label: str | None) -> tuple[str, ...]:
     return tuple(one for one in labels if not label or one.casefold() != label.casefold())
+
+
+def _is_as_it_came(outgoing: Outgoing, origin: Origin) -> bool:
+    """Whether its own fields are, whatever it is called and stands beside now."""
+    return changed_since(outgoing, origin.base).changed <= _SURROUNDINGS
+
+
+_SURROUNDINGS = {"parent", "depends_on", "relations", "comments"}

@@ -15,7 +15,7 @@ from nexus.platform.actor import Actor, Caller
 from nexus.platform.errors import Invalid
 from nexus.platform.http.body import BODY_DECODER, Upload
 from nexus.platform.http.guards import actor_of
-from nexus.platform.http.problem import Refusal
+from nexus.platform.http.problem import PARAMETER_NAMES, Refusal
 from nexus.platform.instants import in_utc
 
 _TAKES = "query_parameters"
@@ -146,5 +146,9 @@ def learn_inputs(app: Litestar) -> None:
                 known = {parameter.field_alias for parameter in model.expected_query_params}
                 lists = frozenset(model.sequence_query_parameter_names)
                 handler.opt[_TAKES] = frozenset(known | {"workspace"}), lists
+                handler.opt[PARAMETER_NAMES] = {
+                    parameter.field_name: parameter.field_alias
+                    for parameter in model.expected_query_params
+                }
                 if body := handler.parsed_data_field:
                     handler.opt[BODY_DECODER] = msgspec.json.Decoder(body.annotation)

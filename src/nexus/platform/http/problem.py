@@ -1,5 +1,6 @@
 """Every error as RFC 9457 problem+json, from one table of kinds."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -114,7 +115,9 @@ def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> 
     if status not in REFUSED_BEFORE_US:
         return on_bug(request, error)
     code, sentence = REFUSED_BEFORE_US[status]
-    fields = _field_problems(error)
+    scope: Any = request.scope
+    route = scope.get("route_handler")
+    fields = _field_problems(error, route.opt.get(PARAMETER_NAMES, {}) if route else {})
     if isinstance(error, Refusal):
         sentence = error.detail
     elif status == 400:
@@ -141,15 +144,18 @@ def on_bug(request: Request[Any, Any, Any], error: Exception) -> Response[Proble
     return problem_response(request, 500, *BROKEN)
 
 
-def _field_problems(error: HTTPException) -> list[FieldProblem]:
-    """Litestar and msgspec name the field in `extra`, or in the sentence as a JSON path."""
+def _field_problems(error: HTTPException, parameters: Mapping[str, str]) -> list[FieldProblem]:
+    """Litestar and msgspec name the field in `extra`, or in the sentence as a JSON path.
+
+    `parameters` are the names in the query of what handlers call otherwise.
+    """
     found: list[FieldProblem] = []
     extra: list[Any] = error.extra if isinstance(error.extra, list) else []
     for one in extra:
         message = str(one.get("message", error.detail))
         text, _, path = message.partition(" - at `$")
         name = path.rstrip("`").lstrip(".") or str(one.get("key", "")) or "body"
-        found.append(FieldProblem(name, text.rstrip(".")))
+        found.append(FieldProblem(parameters.get(name, name), text.rstrip(".")))
     return found
 
 
@@ -162,4 +168,7 @@ EXCEPTION_HANDLERS: dict[Any, Any] = {
 }
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
+PARAMETER_NAMES = "parameter_names"
+"""The option of a route that says how the query calls what its handler calls otherwise."""
+
 JSON_MEDIA_TYPES = {MediaType.JSON.value, "application/merge-patch+json"}

@@ -153,6 +153,7 @@ async def working(
                 with suppress(TimeoutError):  # a database that is away, for which it would wait
                     async with asyncio.timeout(drain_s + ENDS_WITHIN_S):
                         await in_thread(lambda: _end(drain_s))
+                        await in_thread(lambda: store.forgive(worker))
                 # The engine has put its own threads in the place of the loop's and ended them.
                 asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
                 store.close()

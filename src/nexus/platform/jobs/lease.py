@@ -28,7 +28,7 @@ from nexus.platform.rows import JobWorkerRow
 log = logger(__name__)
 
 BEAT_S = 5.0
-LEASE_S = 30.0
+LEASE_S = 24.0  # with a beat and a look at the queue, a dead worker's jobs go on within 30 s
 
 _WORKERS: Table = JobWorkerRow.__table__  # pyright: ignore[reportAssignmentType]
 # The database's clock, never the process's; now() stands still within a transaction.

@@ -18,6 +18,7 @@ from sqlalchemy import (
     func,
     select,
     table,
+    update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -143,6 +144,10 @@ class JobStore:
             retry_connection_errors=False,
         )
 
+    @property
+    def _schema(self) -> str | None:
+        return None if self._engine.dialect.name == "sqlite" else SCHEMA
+
     async def write(self, connection: AsyncConnection, jobs: Sequence[Enqueued]) -> None:
         """Enqueue jobs on the connection of a transaction, with which they come true."""
 
@@ -205,13 +210,32 @@ class JobStore:
             for one in found
         ]
 
+    def forgive(self, worker: str) -> None:
+        """Not count a start of the jobs that a worker leaves in order: nothing killed it."""
+        jobs = table(
+            "workflow_status",
+            column("status"),
+            column("executor_id"),
+            column("recovery_attempts"),
+            schema=self._schema,
+        )
+        with self._engine.begin() as connection:
+            connection.execute(
+                update(jobs)
+                .where(
+                    jobs.c.executor_id == worker,
+                    jobs.c.status == "PENDING",
+                    jobs.c.recovery_attempts > 0,
+                )
+                .values(recovery_attempts=jobs.c.recovery_attempts - 1)
+            )
+
     async def count_states(self) -> tuple[dict[JobState, int], datetime | None]:
         """How many jobs are in each state, and since when the one waits that waits longest."""
         return await asyncio.to_thread(self._count_states)
 
     def _count_states(self) -> tuple[dict[JobState, int], datetime | None]:
-        schema = None if self._engine.dialect.name == "sqlite" else SCHEMA
-        jobs = table("workflow_status", column("status"), column("created_at"), schema=schema)
+        jobs = table("workflow_status", column("status"), column("created_at"), schema=self._schema)
         query = select(jobs.c.status, func.count(), func.min(jobs.c.created_at))
         counts: dict[JobState, int] = {}
         oldest: datetime | None = None
@@ -268,12 +292,21 @@ def _seen(one: WorkflowStatus) -> JobSeen:
         name=one.name,
         state=_STATES[one.status],
         arguments=list(given.get("args", ())),
-        error=str(one.error) if one.error else None,
+        error=_error_of(one),
         attempts=one.recovery_attempts or 0,
         created_at=_moment_ms(one.created_at) or now(),
         started_at=_moment_ms(one.dequeued_at),
         ended_at=_moment_ms(one.completed_at),
     )
+
+
+def _error_of(one: WorkflowStatus) -> str | None:
+    if one.status == "MAX_RECOVERY_ATTEMPTS_EXCEEDED":
+        return (
+            "Its worker died again and again while it ran, so it was left alone. Retry it if "
+            "that was not its fault."
+        )
+    return str(one.error) if one.error else None
 
 
 def _step(one: StepInfo) -> StepSeen:
