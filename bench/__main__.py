@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -12,6 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bars
 
 from bench.databases import KINDS, describe_server
+from bench.events import Delivered, Held, delivered_sheet, held_sheet, measure_events
+from bench.jobs import Worked, jobs_sheet, measure_jobs
 from bench.measuring import (
     TIMES_LARGER,
     Compared,
@@ -24,10 +26,17 @@ from bench.measuring import (
     grow,
     weigh,
 )
-from bench.plan import OPERATIONS
+from bench.plan import LIVE, OPERATIONS
 from bench.processes import ServerEnded
 from bench.profiling import profile
-from bench.report import Sheet, compared_sheet, growth_sheet, memory_sheet, page
+from bench.report import (
+    Sheet,
+    circumstances,
+    compared_sheet,
+    growth_sheet,
+    memory_sheet,
+    page,
+)
 from bench.seeding import Advance
 from tools.postgres import URL
 
@@ -50,7 +59,7 @@ def main() -> None:
             return lambda steps: bars.advance(bar, steps)
 
         options = Options(
-            operations=[given.profile] if given.profile else given.only,
+            operations=[given.profile] if given.profile else _without(given.only, LIVE),
             tasks=given.tasks,
             seconds=given.seconds,
             connections=given.connections,
@@ -60,7 +69,8 @@ def main() -> None:
             if given.profile:
                 _profile(kinds, options)
             else:
-                sheets = _measure(kinds, options, given)
+                sheets = _measure(kinds, options, given) if options.operations else []
+                sheets += _measure_live(kinds, options, given.only)
                 if given.write:
                     _write(sheets, given.write)
         except ServerEnded as error:
@@ -73,7 +83,13 @@ def _arguments() -> Namespace:
     parser.add_argument("--seconds", type=float, default=5.0, help="per measurement")
     parser.add_argument("--connections", type=int, default=8, help="that ask at the same time")
     parser.add_argument("--database", choices=[*KINDS, "both"], default="both")
-    parser.add_argument("--only", type=_operations, default=OPERATIONS, metavar="get,list,...")
+    parser.add_argument(
+        "--only",
+        type=_names,
+        default=[*OPERATIONS, *LIVE],
+        metavar="get,list,...",
+        help=f"some of {', '.join([*OPERATIONS, *LIVE])}; a report keeps its other tables",
+    )
     parser.add_argument(
         "--scale", action="store_true", help=f"with {TIMES_LARGER} times the tasks as well"
     )
@@ -85,11 +101,15 @@ def _arguments() -> Namespace:
     return given
 
 
-def _operations(text: str) -> list[str]:
+def _names(text: str) -> list[str]:
     names = text.split(",")
-    if unknown := set(names) - set(OPERATIONS):
+    if unknown := _without(names, [*OPERATIONS, *LIVE]):
         raise ArgumentTypeError(f"unknown: {', '.join(sorted(unknown))}")
     return names
+
+
+def _without(names: Sequence[str], others: Sequence[str]) -> list[str]:
+    return [name for name in names if name not in others]
 
 
 def _measure(kinds: tuple[str, ...], options: Options, given: Namespace) -> list[Sheet]:
@@ -109,9 +129,35 @@ def _measure(kinds: tuple[str, ...], options: Options, given: Namespace) -> list
         sheets += [compared_sheet(compared), memory_sheet(memory)]
         if growth:
             sheets.append(growth_sheet(growth, options.tasks))
-        for sheet in sheets:
-            Console(width=max(Console().width, _WIDTH)).print(sheet.table())
+        _show(sheets)
     return sheets
+
+
+def _measure_live(kinds: tuple[str, ...], options: Options, names: Sequence[str]) -> list[Sheet]:
+    """As `_measure`, of events and jobs."""
+    now = circumstances()
+    events: list[tuple[Delivered, Held]] = []
+    jobs: list[Mapping[str, Worked]] = []
+    sheets: list[Sheet] = []
+    try:
+        for kind in kinds:
+            if "events" in names:
+                events.extend(measure_events(kind, options))
+            if "jobs" in names:
+                jobs.append(measure_jobs(kind, options))
+    finally:
+        if events:
+            sheets.append(delivered_sheet([one for one, _ in events], now))
+            sheets.append(held_sheet([one for _, one in events], now))
+        if jobs:
+            sheets.append(jobs_sheet(jobs, now))
+        _show(sheets)
+    return sheets
+
+
+def _show(sheets: Sequence[Sheet]) -> None:
+    for sheet in sheets:
+        Console(width=max(Console().width, _WIDTH)).print(sheet.table())
 
 
 def _write(sheets: list[Sheet], to: Path) -> None:

@@ -12,6 +12,9 @@ from nexus.features.tasks.domain import Task, TaskStatus
 
 API = "/api/v1"
 OPERATIONS = ("get", "list", "search", "ready", "create", "status")
+LIVE = ("events", "jobs")
+"""What is measured beside them, each on databases of its own."""
+
 WRITES = frozenset({"create", "status"})
 _GETS, _LISTS, _BODIES, _MOVED = 1_000, 240, 16, 64
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import isnan
 from pathlib import Path
 
 from rich.table import Table
@@ -16,6 +17,7 @@ from bench.measuring import TIMES_LARGER, Compared, Growth, Memory
 
 MARKER = "<!-- where-the-time-goes -->"
 LEAST_RATE, MOST_SPREAD, MOST_MB, MOST_GROWTH = 0.5, 10.0, 130.0, 1.5
+LIVE = frozenset({"Events", "Open streams", "Jobs"})
 _RATED = {"get", "list"}
 
 
@@ -25,6 +27,27 @@ class Cell:
 
     text: str
     missed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spread:
+    """Half of what was measured, and all but one in a hundred, took no longer: in milliseconds.
+
+    Both are nan where nothing was.
+    """
+
+    p50: float
+    p99: float
+
+    @classmethod
+    def of(cls, seconds: Sequence[float]) -> "Spread":
+        ordered = sorted(seconds) or [float("nan")]
+        at = (len(ordered) * percent // 100 for percent in (50, 99))
+        p50, p99 = (1000 * ordered[place] for place in at)
+        return cls(p50=p50, p99=p99)
+
+    def cells(self) -> list[Cell]:
+        return [Cell(text="" if isnan(one) else f"{one:.2f}") for one in (self.p50, self.p99)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,15 +125,30 @@ def growth_sheet(growth: Sequence[Growth], tasks: int) -> Sheet:
 
 
 def page(sheets: Sequence[Sheet], postgresql: str, was: str) -> str:
-    """The page of the reference; what stood below the marker in the old one is kept."""
-    kept = was.partition(MARKER)[2].strip("\n")
-    facts = "\n".join(f"- {fact}" for fact in _facts(postgresql))
-    tables = "\n".join(sheet.markdown() for sheet in sheets)
+    """The page of the reference, with what was not measured now as it stood in the old one.
+
+    That is tables of LIVE, which say themselves when they were measured; all others where none of
+    them is new; and what is below the marker.
+    """
+    above, _, below = was.partition(MARKER)
+    head, *tables = above.split("\n## ")
+    old = {table.partition("\n")[0]: f"## {table.rstrip()}\n" for table in tables}
+    new = {sheet.title: sheet.markdown() for sheet in sheets}
+    if not old or new.keys() - LIVE:
+        facts = "\n".join(f"- {fact}" for fact in _facts(postgresql))
+        head = f"# Benchmarks\n\nWritten by `make bench`; bold values miss their aim.\n\n{facts}"
+        old = {title: table for title, table in old.items() if title in LIVE}
+    both = old | new
+    shown = "\n".join(both[title] for title in sorted(both, key=LIVE.__contains__))
+    kept = below.strip("\n")
     ending = f"\n{kept}\n" if kept else ""
-    return (
-        "# Benchmarks\n\nWritten by `make bench`; bold values miss their aim.\n\n"
-        f"{facts}\n\n{tables}\n{MARKER}\n{ending}"
-    )
+    return f"{head.rstrip()}\n\n{shown}\n{MARKER}\n{ending}"
+
+
+def circumstances() -> str:
+    """When and beside what something is measured: asked for before it is."""
+    measured = f"Measured on {datetime.now(UTC):%Y-%m-%d} by {_command()}"
+    return f"{measured}; the load average of the machine before was {os.getloadavg()[0]:.1f}."
 
 
 def _facts(postgresql: str) -> list[str]:
@@ -121,8 +159,13 @@ def _facts(postgresql: str) -> list[str]:
         f"Machine: {machine}; server, database and load generator share it",
         f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}",
         f"PostgreSQL {postgresql}",
-        f"Command: `{' '.join(['python -m bench', *sys.argv[1:]])}`",
+        f"Command: {_command()}",
     ]
+
+
+def _command() -> str:
+    arguments = " ".join(sys.argv[1:])
+    return f"`make bench ARGS='{arguments}'`" if arguments else "`make bench`"
 
 
 def _processor() -> str:

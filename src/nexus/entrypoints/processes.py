@@ -224,8 +224,12 @@ def backup_plan(settings: Settings) -> BackupPlan:
 
 
 def give_memory_back() -> None:
-    """Return to the system what starting has left over: 5 MB of an idle server."""
+    """Return to the system what starting has left over: 5 MB of an idle server.
+
+    What is there now stays: looking through it again would stop a busy server for 0.2 s each time.
+    """
     gc.collect()
+    gc.freeze()
     with suppress(OSError, AttributeError):  # not every C library has it
         ctypes.CDLL(None).malloc_trim(0)
 
