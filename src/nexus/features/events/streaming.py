@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 
 from nexus.features.events.domain import EventFilter, HiddenProjects, PastEvent, without_keys
 from nexus.features.events.wiring import event_service
