@@ -14,7 +14,7 @@ from tests.conftest import DATABASES, a_postgres_database
 from tests.features.importing import Record, free, read
 from tests.server import Machine, Server
 
-SAMPLE = Path("shared") / "samples" / "taskmaster-tagged.json"
+TASKS = 300
 SEED = 20_261_121
 ATTEMPTS = 4
 WITHIN_S = 180
@@ -36,13 +36,8 @@ def machine(request: pytest.FixtureRequest, tmp_path: Path, worker_id: str) -> I
 
 
 @pytest.fixture
-def content(root: Path) -> bytes:
-    path = root.parent / SAMPLE
-    return path.read_bytes() if path.exists() else json.dumps({"tasks": _generated()}).encode()
-
-
-def _generated() -> list[Any]:
-    return [
+def content() -> bytes:
+    tasks: list[Any] = [
         {
             "id": number,
             "title": f"Task {number}",
@@ -50,8 +45,9 @@ def _generated() -> list[Any]:
             "dependencies": [number // 2] if number > 1 else [2],
             "subtasks": [{"id": 1, "title": f"Part of {number}", "status": "pending"}],
         }
-        for number in range(1, 501)
+        for number in range(1, TASKS + 1)
     ]
+    return json.dumps({"tasks": tasks}).encode()
 
 
 @dataclass(kw_only=True)

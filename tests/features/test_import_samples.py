@@ -91,7 +91,7 @@ async def bring_in_sample(person: Person, database: Database, root: Path, name: 
 
 
 @pytest.mark.parametrize("name", BACKLOGS)
-async def test_all_that_is_in_a_sample_comes_in(
+async def test_all_that_is_in_a_sample_comes_in_but_circles_and_the_report_says_so(
     ada: Person, database: Database, root: Path, name: str
 ) -> None:
     content = a_sample(root, name)
@@ -101,6 +101,14 @@ async def test_all_that_is_in_a_sample_comes_in(
     assert (done["state"], done["error"]) == ("done", None)
     lists, links, deleted = read_sample(name, content, done["report"])
     records, tasks = await records_of(ada, done), await all_tasks(ada)
+    _check_tasks(lists, deleted, records, tasks)
+    assert await links_of(ada, database, records) == links
+    _check_report(done, lists, deleted, records)
+    listed = [task["key"] for task in await all_tasks(ada, ready=True)]
+    _check_what_waits(done["report"], lists, records, tasks, listed)
+
+
+def _check_tasks(lists: Lists, deleted: list[str], records: list[Any], tasks: list[Any]) -> None:
     by_key = {task["key"]: task for task in tasks}
     created = {(r["list"], r["external_id"]): by_key[r["key"]] for r in records if r["key"]}
     aside = sorted(r["external_id"] for r in records if r["outcome"] == "set_aside")
@@ -112,19 +120,12 @@ async def test_all_that_is_in_a_sample_comes_in(
         above = created[n, one.parent]["key"] if one.parent else None
         assert (task["title"], task["status"]) == (one.title, one.status), i
         assert (task["parent"]["key"] if task["parent"] else None) == above, i
-    assert await links_of(ada, database, records) == links
 
 
-@pytest.mark.parametrize("name", BACKLOGS)
-async def test_a_sample_comes_in_with_all_it_waits_for_but_circles(
-    ada: Person, database: Database, root: Path, name: str
+def _check_what_waits(
+    report: Any, lists: Lists, records: list[Any], tasks: list[Any], listed: list[str]
 ) -> None:
-    content = a_sample(root, name)
-
-    done = await bring_in_sample(ada, database, root, name)
-
-    lists, _, _ = read_sample(name, content, done["report"])
-    records, tasks = await records_of(ada, done), await all_tasks(ada)
+    """All that the file says waits does, but for circles; the rest is ready."""
     names = {r["key"]: (r["list"], r["external_id"]) for r in records if r["key"]}
     found = {
         (*names[task["key"]], names[on["key"]][1]) for task in tasks for on in task["dependencies"]
@@ -135,24 +136,15 @@ async def test_a_sample_comes_in_with_all_it_waits_for_but_circles(
     assert found <= wanted
     assert sorted(f"{n}/{i}" for n, i, _ in missing) == sorted(cycles)
     assert kept(tasks) == derived(tasks)
-    listed = [names[task["key"]] for task in await all_tasks(ada, ready=True)]
-    assert Counter((n, lists[n][i].title) for n, i in listed) == ready(lists, missing)
-    assert {one["name"]: one["dependencies"] for one in done["report"]["lists"]} == {
+    said = Counter((n, lists[n][i].title) for n, i in (names[key] for key in listed))
+    assert said == ready(lists, missing)
+    assert {one["name"]: one["dependencies"] for one in report["lists"]} == {
         n: sum(n == of for of, _, _ in found) for n in lists
     }
 
 
-@pytest.mark.parametrize("name", BACKLOGS)
-async def test_the_report_about_a_sample_counts_what_is_in_it(
-    ada: Person, database: Database, root: Path, name: str
-) -> None:
-    content = a_sample(root, name)
-
-    done = await bring_in_sample(ada, database, root, name)
-
+def _check_report(done: Any, lists: Lists, deleted: list[str], records: list[Any]) -> None:
     report = done["report"]
-    lists, _, deleted = read_sample(name, content, report)
-    records = await records_of(ada, done)
     count = sum(map(len, lists.values()))
     assert (report["created"], report["set_aside"]) == (count, len(deleted))
     assert (report["updated"], report["unchanged"]) == (0, 0)
