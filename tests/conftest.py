@@ -28,6 +28,7 @@ _MISSING = pytest.StashKey[str]()
 def pytest_configure(config: pytest.Config) -> None:
     """Find or start PostgreSQL once, for all worker processes."""
     configure("error", "json")
+    _keep_bytecode(config)
     # A submission must not fail by luck; developers' runs look for new examples every time.
     hypothesis.settings.register_profile("ci", derandomize=True, database=None)
     if os.environ.get("CI") == "true":
@@ -43,6 +44,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_SERVER] = stack
     os.environ[URL] = server.url
     os.environ["NEXUS_TEST_POSTGRES_SOURCE_USED"] = server.source
+
+
+def _keep_bytecode(config: pytest.Config) -> None:
+    """Or every process compiles all that it imports, where it is not kept beside the sources."""
+    if os.environ.pop("PYTHONDONTWRITEBYTECODE", None) and config.cache:
+        os.environ["PYTHONPYCACHEPREFIX"] = str(config.cache.mkdir("bytecode"))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -1,14 +1,10 @@
 """A server that sends webhooks, and the webhooks of tests on it."""
 
-import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import httpx2 as httpx
-import psycopg
 
 from tests.conftest import a_postgres_database
 from tests.server import Machine, Server
@@ -25,29 +21,16 @@ class Place:
     def start_again(self) -> None:
         self.server = self.server.machine.start(port=self.server.port)
 
-    def write(self, statement: str) -> None:
-        """Change rows behind the server's back: what only time would do."""
-        machine = self.server.machine
-        if machine.database_url.startswith("sqlite"):
-            file = machine.folder / machine.database_url.removeprefix("sqlite:///")
-            with closing(sqlite3.connect(file, timeout=10)) as connection, connection:
-                connection.execute(statement.replace("dbos.", ""))
-        else:
-            with psycopg.connect(machine.database_url, autocommit=True) as connection:
-                connection.execute(statement)  # pyright: ignore[reportArgumentType]
-
     def settled(self, path: str) -> list[str]:
         """The states of its deliveries; nothing while the database is away."""
-        headers = {"Authorization": f"Bearer {self.server.key}"}
-        url = f"{self.server.url}/api/v1{path}/deliveries"
-        answer = httpx.get(url, headers=headers, timeout=60)
+        answer = self.server.answer("GET", f"{path}/deliveries")
         if answer.status_code != 200:
             return []
         return [one["state"] for one in answer.json()["items"]]
 
     def hurry(self) -> None:
         """Let every pause before a further attempt be over."""
-        self.write(
+        self.server.machine.write(
             "UPDATE dbos.workflow_status SET delay_until_epoch_ms = 1 WHERE status = 'DELAYED'"
         )
 
@@ -81,10 +64,10 @@ class Hook:
         return self.place.server.call(method, self.path + more, **options)
 
     def test(self) -> None:
-        done(self.place, "POST", f"{self.path}/tests")
+        self.call("POST", "/tests")
 
     def remove(self) -> None:
-        done(self.place, "DELETE", self.path)
+        self.call("DELETE")
 
     def deliveries(self) -> list[Any]:
         """The oldest event first."""
@@ -105,9 +88,3 @@ class Hooks:
         body = {"name": "Hook", "url": url, "events": list(events)}
         new = self._place.server.call("POST", "/webhooks", json=body)
         return Hook(place=self._place, id=new["webhook"]["id"], secret=new["secret"])
-
-
-def done(place: Place, method: str, path: str) -> None:
-    headers = {"Authorization": f"Bearer {place.server.key}"}
-    url = f"{place.server.url}/api/v1{path}"
-    assert httpx.request(method, url, headers=headers, timeout=60).status_code < 300

@@ -4,31 +4,32 @@ import fcntl
 import os
 import pty
 import struct
-import subprocess
 import termios
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import uuid4
 
-import httpx2 as httpx
-
+from tests import stem
 from tests.cast import PASSWORD
 from tests.conftest import a_postgres_database
-from tests.server import NEXUS, Machine, Server
+from tests.server import HTTP, Machine, Process, Server
 
 
 @contextmanager
-def a_server(kind: str, folder: Path, name: str) -> Iterator[Server]:
+def a_server(
+    kind: str, folder: Path, name: str, extra: Mapping[str, str] | None = None
+) -> Iterator[Server]:
     """A server on a database of its own."""
+    machine = Machine(folder=folder, extra=dict(extra or {}))
     if kind == "sqlite":
-        with Machine(folder=folder).serving() as server:
+        with machine.serving() as server:
             yield server
     else:
         with (
             a_postgres_database(name) as url,
-            Machine(folder=folder, database_url=url).serving() as server,
+            replace(machine, database_url=url).serving() as server,
         ):
             yield server
 
@@ -52,7 +53,7 @@ def a_newcomer(server: Server) -> Newcomer:
     email = f"grace-{uuid4().hex[:10]}@nexus.test"
     token = server.call("POST", "/users", json={"email": email})["token"]
     account = {"token": token, "name": f"Grace {uuid4().hex[:6]}", "password": PASSWORD}
-    joined = httpx.post(f"{server.url}/api/v1/invitations/acceptances", json=account, timeout=60)
+    joined = HTTP.post(f"{server.url}/api/v1/invitations/acceptances", json=account)
     assert joined.status_code == 201, joined.text
     return Newcomer(email=email, id=joined.json()["actor_id"])
 
@@ -69,6 +70,7 @@ def at_terminal(
     rows: int = 40,
     columns: int = 80,
     typed: Sequence[tuple[str, str]] = (),
+    start: Callable[..., Process] = stem.start,
     **environment: str,
 ) -> Shown:
     """What a command shows in a terminal; at each prompt its answer is typed."""
@@ -77,24 +79,21 @@ def at_terminal(
     inherited = {key: one for key, one in machine.environment.items() if key not in ignored}
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-    with subprocess.Popen(
-        [NEXUS, *arguments],
-        cwd=machine.folder,
-        env=inherited | {"TERM": "xterm-256color"} | environment,
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        start_new_session=True,
-    ) as process:
-        os.close(theirs)
-        shown, seen = b"", 0
-        waiting = list(typed)
-        while piece := _read(ours):
-            shown += piece
-            if waiting and waiting[0][0].encode() in shown[seen:]:
-                seen = len(shown)
-                os.write(ours, waiting.pop(0)[1].encode() + b"\n")
-        code = process.wait(60)
+    process = start(
+        arguments,
+        folder=machine.folder,
+        environment=inherited | {"TERM": "xterm-256color"} | environment,
+        files=(theirs, theirs, theirs),
+    )
+    os.close(theirs)
+    shown, seen = b"", 0
+    waiting = list(typed)
+    while piece := _read(ours):
+        shown += piece
+        if waiting and waiting[0][0].encode() in shown[seen:]:
+            seen = len(shown)
+            os.write(ours, waiting.pop(0)[1].encode() + b"\n")
+    code = process.wait(60)
     os.close(ours)
     assert waiting == [], f"never asked: {waiting}, {shown}"
     return Shown(exit_code=code, text=shown.decode().replace("\r\n", "\n"))

@@ -7,20 +7,17 @@ from uuid import uuid4
 
 import pytest
 
-from tests.conftest import DATABASES
-from tests.server import Machine, Server, free_port
+from tests.server import Machine, Server, free_port, installed
 from tests.terminal import a_server, at_terminal, owners_machine
 
 ODD = r"[/x] \$(touch pwned) `touch pwned` 'q' [bold]b"
 SHELLS = ["bash", "zsh", "fish"]
 
 
-@pytest.fixture(scope="module", params=DATABASES)
-def server(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, worker_id: str
-) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("machine")
-    with a_server(request.param, folder, f"nexus_terminal_{worker_id}") as server:
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """On SQLite alone: what a terminal shows does not depend on the database."""
+    with a_server("sqlite", tmp_path_factory.mktemp("machine"), "") as server:
         yield server
 
 
@@ -52,11 +49,16 @@ def test_colours_are_for_terminals_and_for_those_who_want_them(
     plain = [at_terminal(machine, *one, NO_COLOR="1", NEXUS_PAGER="cat").text for one in commands]
     refused = at_terminal(machine, "task", "get", "NONE-1", NO_COLOR="1")
     piped = [machine.nexus(*one).stdout for one in commands]
+    as_installed = [
+        at_terminal(machine, *commands[0], start=installed, NEXUS_PAGER="cat", **colours).text
+        for colours in ({}, {"NO_COLOR": "1"})
+    ]
 
     assert [text for text in coloured if "\x1b[" not in text] == []
     assert [text for text in [*plain, refused.text, *piped] if "\x1b" in text] == []
     assert [text for text in plain if f"{project}-1" not in text] == []
     assert refused.exit_code == 4
+    assert as_installed == [coloured[0], plain[0]]
 
 
 def test_the_pager_is_for_what_is_longer_than_the_terminal(machine: Machine, project: str) -> None:

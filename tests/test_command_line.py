@@ -11,11 +11,11 @@ from uuid import uuid4
 
 import pytest
 import typer.main
-from typer.testing import CliRunner
 
 from nexus.entrypoints.cli import app
-from tests.conftest import DATABASES, a_postgres_database
+from tests.conftest import DATABASES
 from tests.server import NEXUS, Machine, Server, free_port
+from tests.terminal import a_server, owners_machine
 
 BACKLOG = {"tasks": [{"id": 1, "title": "Begin"}, {"id": 2, "title": "End", "dependencies": [1]}]}
 OPERATORS = {"serve", "worker", "migrate", "login", "restore", "export"}
@@ -28,23 +28,14 @@ def server(
 ) -> Iterator[Server]:
     """A server of this module's own, and the machine that it runs on."""
     folder = tmp_path_factory.mktemp("machine")
-    if request.param == "sqlite":
-        with Machine(folder=folder).serving() as server:
-            yield server
-    else:
-        with (
-            a_postgres_database(f"nexus_command_line_{worker_id}") as url,
-            Machine(folder=folder, database_url=url).serving() as server,
-        ):
-            yield server
+    with a_server(request.param, folder, f"nexus_command_line_{worker_id}") as server:
+        yield server
 
 
 @pytest.fixture
 def machine(server: Server, tmp_path: Path) -> Machine:
     """A computer of the test's own, with the first start's profile."""
-    machine = Machine(folder=tmp_path)
-    machine.profile_path.write_text(server.machine.profile_path.read_text())
-    return machine
+    return owners_machine(server, tmp_path)
 
 
 @pytest.fixture
@@ -52,6 +43,9 @@ def project(machine: Machine, request: pytest.FixtureRequest) -> str:
     """The key of a project of the test's own."""
     key = f"P{uuid4().hex[:9].upper()}"
     return machine.json("project", "create", key, "--name", request.node.name[:100])["key"]
+
+
+PROGRAM: Any = typer.main.get_command(app)
 
 
 def _commands() -> dict[str, Any]:
@@ -64,7 +58,7 @@ def _commands() -> dict[str, Any]:
         if not hasattr(command, "commands"):
             found[" ".join(words)] = command
 
-    walk(typer.main.get_command(app), ())
+    walk(PROGRAM, ())
     return found
 
 
@@ -266,19 +260,23 @@ def test_signing_in_with_a_password_makes_a_key_and_shows_nothing(
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_the_help_of_a_command_is_for_its_user(command: str) -> None:
+def test_the_help_of_a_command_is_for_its_user(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     takes_arguments = any(
         one.param_type_name == "argument" or one.required
         for one in COMMANDS[command].params
         if one.name != "help"
     )
 
-    shown = CliRunner().invoke(app, [*command.split(), "--help"])
+    with pytest.raises(SystemExit) as end:
+        PROGRAM.main([*command.split(), "--help"], prog_name="nexus")
 
-    assert shown.exit_code == 0
-    examples = shown.output.partition("Examples:")[2]
+    shown = capsys.readouterr().out
+    assert end.value.code == 0
+    examples = shown.partition("Examples:")[2]
     assert f"nexus {command.partition(' ')[0]}" in examples or not takes_arguments
-    assert [word for word in INTERNALS if word in shown.output.lower()] == []
+    assert [word for word in INTERNALS if word in shown.lower()] == []
 
 
 @pytest.mark.parametrize("command", [one for one in COMMANDS if one not in OPERATORS])

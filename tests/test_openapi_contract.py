@@ -1,19 +1,10 @@
 """The running server keeps what its OpenAPI description promises, whatever is sent to it."""
 
-import os
-import re
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from zlib import crc32
 
-import httpx2 as httpx
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
@@ -26,7 +17,9 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from nexus.entrypoints.http import create_app_for_description
-from tests.conftest import DATABASES, a_postgres_database
+from tests.conftest import DATABASES
+from tests.server import Server
+from tests.terminal import a_server
 
 CHECKS = [
     not_a_server_error,
@@ -41,32 +34,26 @@ schema = schemathesis.openapi.from_dict(create_app_for_description().openapi)
 
 @dataclass(frozen=True, kw_only=True)
 class Served:
-    """A server process with an owner's key, and the ids of what was put into it."""
+    """A server, and the ids of what was put into it."""
 
-    url: str
-    key: str
+    server: Server
     known: dict[str, list[str]]
 
 
 @pytest.fixture(scope="session", params=DATABASES)
 def served(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, worker_id: str
 ) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("served")
-    with ExitStack() as stack:
-        database = f"sqlite:///{folder / 'nexus.db'}"
-        if request.param == "postgresql":
-            worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
-            database = stack.enter_context(a_postgres_database(f"nexus_contract_{worker}"))
-        url, key = stack.enter_context(_a_server(folder, database))
-        with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}) as http:
-            known = _seed(http)
-        yield Served(url=url, key=key, known=known)
+    extra = {"NEXUS_HTTP__REQUESTS_PER_MINUTE": "10000000", "NEXUS_LOG__LEVEL": "error"}
+    with a_server(request.param, folder, f"nexus_contract_{worker_id}", extra) as server:
+        yield Served(server=server, known=_seed(server))
+        assert server.process.poll() is None, f"It ended:\n{server.err.read_text()}"
 
 
 @schema.parametrize()
 @settings(
-    max_examples=15,
+    max_examples=5,
     deadline=None,
     derandomize=True,
     database=None,
@@ -79,7 +66,9 @@ def test_every_answer_is_one_that_the_description_promises(
     if case.path.endswith("/stream"):
         case.query = {**(case.query or {}), "wait": "0"}  # or it would stay
 
-    response = case.call(base_url=served.url, headers={"Authorization": f"Bearer {served.key}"})
+    response = case.call(
+        base_url=served.server.url, headers={"Authorization": f"Bearer {served.server.key}"}
+    )
 
     case.validate_response(response, checks=CHECKS)
 
@@ -101,56 +90,13 @@ _NOUNS |= {"key": "project", "lead_id": "user", "assignee": "user"}
 """What a parameter or field names, where its own name does not say it."""
 
 
-@contextmanager
-def _a_server(folder: Path, database: str) -> Iterator[tuple[str, str]]:
-    port = _free_port()
-    environment = os.environ | {
-        "NEXUS_DATABASE__URL": database,
-        "NEXUS_HTTP__PORT": str(port),
-        "NEXUS_HTTP__REQUESTS_PER_MINUTE": "10000000",
-        "NEXUS_PROFILE_PATH": str(folder / "profiles.toml"),
-        "NEXUS_LOG__LEVEL": "error",
-    }
-    program = [str(Path(sys.executable).with_name("nexus")), "serve", "--migrate"]
-    log = folder / "server.log"
-    with log.open("w") as out:
-        server = subprocess.Popen(program, cwd=folder, env=environment, stdout=out, stderr=out)
-    try:
-        yield _when_ready(server, f"http://127.0.0.1:{port}", log)
-        assert server.poll() is None, f"It ended with {server.returncode}:\n{log.read_text()}"
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
-
-
-def _when_ready(server: subprocess.Popen[bytes], url: str, log: Path) -> tuple[str, str]:
-    until = time.monotonic() + 60
-    while time.monotonic() < until and server.poll() is None:
-        try:
-            ready = httpx.get(f"{url}/readyz").status_code == 200
-        except httpx.TransportError:
-            ready = False
-        if ready and (found := re.search(r"nxs_[\w-]+", log.read_text())):
-            return url, found.group()
-        time.sleep(0.1)
-    pytest.fail(f"The server did not start:\n{log.read_text()}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def _seed(http: httpx.Client) -> dict[str, list[str]]:
+def _seed(server: Server) -> dict[str, list[str]]:
     """Some of everything, so that ids in paths lead somewhere."""
 
     def post(path: str, body: dict[str, Any]) -> Any:
-        answer = http.post(f"/api/v1{path}", json=body)
-        assert answer.is_success, answer.text
-        return answer.json()
+        return server.call("POST", path, json=body)
 
-    me = http.get("/api/v1/me").json()
+    me = server.call("GET", "/me")
     invited = post("/users", {"email": "grace@nexus.test", "role": "developer"})
     repository = post("/repositories", {"name": "api", "url": "https://git.test/api"})
     projects = [post("/projects", {"key": key, "name": key})["key"] for key in ("API", "WEB")]
@@ -173,7 +119,7 @@ def _seed(http: httpx.Client) -> dict[str, list[str]]:
         "workspace": [me["workspace_id"]],
         "comment": [comment["id"]],
         "link": [one["id"] for one in link["links"]],
-        "label": [one["id"] for one in http.get("/api/v1/labels").json()["items"]],
+        "label": [one["id"] for one in server.call("GET", "/labels")["items"]],
         "invitation": [invited.get("invitation", invited).get("id")],
         "key": spare,
     }

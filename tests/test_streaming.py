@@ -2,8 +2,8 @@
 
 import asyncio
 import json
+import os
 import random
-import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -14,10 +14,11 @@ from typing import Any
 import httpx2 as httpx
 import pytest
 
+from tests import stem
 from tests.cast import PASSWORD
 from tests.conftest import DATABASES
 from tests.features.streaming_writers import WITHIN_S, until, write_at_once
-from tests.server import NEXUS, STOPS_WITHIN_S, Machine, Server, free_port
+from tests.server import STOPS_WITHIN_S, Machine, Server, free_port
 from tests.terminal import a_newcomer, a_server, owners_machine
 
 SEED = 20261121
@@ -190,7 +191,8 @@ async def test_readers_of_two_servers_get_what_is_written_on_both_once_and_in_or
             )
         )
         await write_at_once(call, writers=40, each=6, seed=SEED)
-        ends.append(_last(one))
+        ends.append(_last(one) + 1)
+        await asyncio.to_thread(_a_task, one)  # the last one comes when all know which it is
         await reading
 
     rows = _numbers_after(one, start)
@@ -271,7 +273,7 @@ async def test_a_change_of_access_on_one_server_ends_streams_of_the_other_at_onc
 class Watching:
     """A `nexus watch` that runs, and the files of what it prints."""
 
-    process: subprocess.Popen[bytes]
+    process: stem.Process
     out: Path
     err: Path
 
@@ -283,14 +285,12 @@ class Watching:
 @contextmanager
 def _watching(machine: Machine, *flags: str) -> Iterator[Watching]:
     out, err = machine.folder / "watch.out", machine.folder / "watch.err"
-    with out.open("w") as stdout, err.open("w") as stderr:
-        process = subprocess.Popen(
-            [NEXUS, "watch", *flags],
-            cwd=machine.folder,
-            env=machine.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=stdout,
-            stderr=stderr,
+    with Path(os.devnull).open() as nothing, out.open("w") as stdout, err.open("w") as stderr:
+        process = stem.start(
+            ["watch", *flags],
+            folder=machine.folder,
+            environment=machine.environment,
+            files=(nothing.fileno(), stdout.fileno(), stderr.fileno()),
         )
         try:
             yield Watching(process=process, out=out, err=err)
@@ -311,8 +311,7 @@ async def test_watch_prints_what_happens_and_ends_when_its_key_is_revoked(
         server.call("PATCH", f"/tasks/{key}/status", json={"status": "done"})
         await until(lambda: len(watching.lines) >= 2)
         shown = machine.nexus("watch", "--after", str(start), "--wait", "0")
-        headers = {"Authorization": f"Bearer {server.key}"}
-        httpx.delete(f"{server.url}/api/v1/keys/{grace.key_id}", headers=headers, timeout=60)
+        server.call("DELETE", f"/keys/{grace.key_id}")
         code = watching.process.wait(WITHIN_S)
         again = machine.nexus("watch", "--after", str(start))
 

@@ -15,7 +15,7 @@ from nexus.platform.actor import Actor
 from tests.cast import Person
 from tests.features.people import Browser
 
-WITHIN_S = 20
+WITHIN_S = 60
 Call = Callable[[str, str, Any], Awaitable[Any]]
 """Send a method, a path and a body."""
 
