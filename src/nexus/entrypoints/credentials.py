@@ -38,6 +38,8 @@ Through Redis it holds for all processes together: what one has found serves the
 rest of that time.
 """
 MOST_KEPT = 10_000
+MOST_NOTED = 5
+"""Refusals of one key for one reason that are put on record in a minute: enough for an alert."""
 
 _Name = tuple[str, UUID | None]
 
@@ -88,7 +90,7 @@ class Credentials:
         self._database = database
         self._keys_used = LastUse()
         self._sessions_used = LastUse()
-        self._once_a_minute = RateLimitItemPerMinute(1)
+        self._few_a_minute = RateLimitItemPerMinute(MOST_NOTED)
         self._refusals = Limiter(FixedWindowRateLimiter, None)
         self._shared = shared
         self._kept: TLRUCache[_Name, _Kept] = TLRUCache(
@@ -191,7 +193,7 @@ class Credentials:
         prefix = found.key.prefix if found.key else None
         log.warning("key.refused", prefix=prefix, why=found.refusal)
         if prefix and await self._refusals.hit(
-            self._once_a_minute, f"{prefix} {found.refusal} {found.actor is None}"
+            self._few_a_minute, f"{prefix} {found.refusal} {found.actor is None}"
         ):
             async with self._database.system() as tx:
                 record_refusal(tx.events, found, address=address)

@@ -200,6 +200,16 @@ def _check_sqlite(connection: sqlite3.Connection, path: Path) -> None:
     _check_revision(revision[0] if revision else None, path)
 
 
+def _check_whole(file: Path) -> None:
+    """SQLite fills a page that is cut off with zeros; its header says how many there are."""
+    with file.open("rb") as start:
+        header = start.read(32)
+    page_size = int.from_bytes(header[16:18], "big")
+    page_size = 65_536 if page_size == 1 else page_size
+    if file.stat().st_size < page_size * int.from_bytes(header[28:32], "big"):
+        raise BackupFailed(f"{file} is cut off: it is shorter than it says itself.")
+
+
 def _check_revision(revision: str | None, path: Path) -> None:
     if revision not in revisions():
         raise BackupFailed(
@@ -209,6 +219,7 @@ def _check_revision(revision: str | None, path: Path) -> None:
 
 
 def _restore_sqlite(file: Path, backup: Path) -> None:
+    _check_whole(backup)
     with closing(sqlite3.connect(_uri(backup, "mode=ro&immutable=1"), uri=True)) as connection:
         _check_sqlite(connection, backup)
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -225,6 +225,7 @@ class Database:
         options: dict[str, Any] = {
             "json_serializer": lambda value: msgspec.json.encode(value).decode(),  # pyright: ignore[reportUnknownLambdaType]
             "json_deserializer": msgspec.json.decode,
+            "hide_parameters": True,  # in messages of errors, which are logged
         }
         if url.is_sqlite:
             self._reader = sqlite.create_reader(url.asynchronous, pool_size=20, **options)

@@ -1,13 +1,12 @@
 """Structured logs: pretty in a terminal, one object of the Elastic Common Schema a line otherwise.
 
 Nothing secret leaves here: whatever looks like a key, a password or an e-mail address is blotted
-out of the finished line, tracebacks too.
+out of every line, tracebacks too.
 """
 
 import logging
 import re
 import sys
-from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any, Literal
 
@@ -31,19 +30,20 @@ _NAMES = {
 }
 """What the schema calls things; all others stand below `nexus`."""
 
+_WORDS = r"(?:password|passwd|pwd|secret|token|authorization|api[_-]?key|cookie|dsn|nexus_session)"
 _SECRETS = re.compile(
-    r"""
-    (?P<named>(?:password|passwd|pwd|secret|token|authorization|api[_-]?key|cookie|dsn)
-       ["']?\s*[:=]\s*["']?(?:bearer\s+)?)[^\s"',;&}\\]{3,}
-    | (?P<url>[a-z][a-z0-9+.-]*://[^\s:/@"']*:)[^\s@"'/]+(?=@)
-    | (?P<bearer>bearer\s+)[A-Za-z0-9._~+/=-]{8,}
-    | \bnx[a-z]_[A-Za-z0-9_-]{8,}
-    | \bwhsec_[A-Za-z0-9+/=]{8,}
+    rf"""
+    (?P<named>{_WORDS}["']?\s*[:=]\s*)(?:"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|[^,;&"'\n}})]+)
+    | (?P<url>[a-z][a-z0-9+.-]{{0,20}}://[^\s:/@"']{{0,100}}:)[^\s@"'/]+(?=@)
+    | (?P<bearer>bearer\s+)[A-Za-z0-9._~+/=-]{{8,}}
+    | \bnx[a-z]_[A-Za-z0-9_-]{{8,}}
+    | \bwhsec_[A-Za-z0-9+/=]{{8,}}
     | \$argon2[a-z]*\$[^\s"']+
-    | (?P<mail>[\w.+-]+@[\w-]+\.[\w.-]*\w)
+    | (?P<mail>[\w.+-]{{1,64}}@[\w-]+\.[\w.-]*\w)
     """,
     re.IGNORECASE | re.VERBOSE,
 )
+_SECRET_NAME = re.compile(_WORDS, re.IGNORECASE)
 
 
 def configure(level: str, form: Literal["auto", "pretty", "json"]) -> None:
@@ -68,6 +68,7 @@ def configure(level: str, form: Literal["auto", "pretty", "json"]) -> None:
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                _blot,
                 *(_pretty() if pretty else _ecs()),
             ],
         )
@@ -98,19 +99,37 @@ def without_secrets(text: str) -> str:
 def _blotted(found: re.Match[str]) -> str:
     parts = found.groupdict()
     before = parts["named"] or parts["url"] or parts["bearer"] or ""
-    return f"{before}[...]"
+    quote = found[0][len(before) : len(before) + 1]
+    return f"{before}{quote}[...]{quote}" if quote in {'"', "'"} else f"{before}[...]"
+
+
+def _blot(_logger: Any, _method: str, line: Any) -> Any:
+    return {name: _clean(name, value) for name, value in line.items()}
+
+
+def _clean(name: str, value: Any) -> Any:
+    match value:
+        case str():
+            return "[...]" if _SECRET_NAME.search(name) else without_secrets(value)
+        case dict():
+            return {str(key): _clean(str(key), one) for key, one in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        case list() | tuple():
+            return [_clean(name, one) for one in value]  # pyright: ignore[reportUnknownVariableType]
+        case None | bool() | int() | float():
+            return value
+        case _:
+            return without_secrets(str(value))
 
 
 def _pretty() -> list[structlog.typing.Processor]:
-    render = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-    return [_rendered(lambda line: str(render(None, "", line)))]
+    return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
 
 
 def _ecs() -> list[structlog.typing.Processor]:
     render = ecs_logging.StructlogFormatter()
     service = {"service.name": "nexus", "service.version": version("nexus-backlog")}
 
-    def as_ecs(line: Any) -> str:
+    def as_ecs(_logger: Any, _method: str, line: Any) -> str:
         name = str(line.pop("event"))
         named = {"event": name, "log.level": line.pop("level")}
         said = {
@@ -122,11 +141,9 @@ def _ecs() -> list[structlog.typing.Processor]:
         action = {"event.action": name} if is_ours else {}
         return str(render(None, "", {**named, **service, **said, **action}))
 
-    return [_rendered(as_ecs)]
+    return [as_ecs]
 
 
-def _rendered(render: Callable[[Any], str]) -> structlog.typing.Processor:
-    def rendered(_logger: Any, _method: str, line: Any) -> str:
-        return without_secrets(render(line))
-
-    return rendered
+def cleaned(value: Any) -> Any:
+    """A structure with everything blotted out that looks like a secret or is named as one."""
+    return _clean("", value)

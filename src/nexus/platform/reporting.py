@@ -1,10 +1,9 @@
 """Errors to Sentry, where the settings name a DSN; sentry-sdk is imported then alone."""
 
-import json
 from importlib.metadata import version
 from typing import Any
 
-from nexus.platform.logging import without_secrets
+from nexus.platform.logging import cleaned
 
 
 class SentryNotInstalled(Exception):
@@ -44,6 +43,6 @@ def stop() -> None:
 
 def scrubbed(event: Any) -> Any:
     """A report without what looks like a secret, and without the machine's name."""
-    clean = json.loads(without_secrets(json.dumps(event, default=str)))
+    clean = cleaned(event)
     clean.pop("server_name", None)
     return clean

@@ -18,6 +18,7 @@ from nexus.platform.jobs.declaring import Run, job
 from nexus.platform.jobs.store import JobState, JobStore
 
 AT_A_TIME = 200
+MOST_JOBS = 2000
 
 Found = defaultdict[WorkspaceId, dict[Cause, str]]
 
@@ -57,9 +58,9 @@ async def _add_webhooks(database: Database, found: Found) -> None:
 
 async def _add_jobs(store: JobStore, found: Found) -> None:
     at = now()
-    failed = await store.list_jobs(states=[JobState.FAILED], limit=AT_A_TIME)
+    failed = await store.list_jobs(states=[JobState.FAILED], limit=MOST_JOBS)
     waiting = await store.list_jobs(
-        states=[JobState.WAITING], limit=AT_A_TIME, is_oldest_first=True
+        states=[JobState.WAITING], limit=MOST_JOBS, is_oldest_first=True
     )
     for one in failed:
         workspace_id = workspace_of_job(one.id)
@@ -71,7 +72,7 @@ async def _add_jobs(store: JobStore, found: Found) -> None:
     late: defaultdict[WorkspaceId, int] = defaultdict(int)
     for one in waiting:
         workspace_id = workspace_of_job(one.id)
-        if workspace_id and at - one.created_at > WAITING_FOR:
+        if workspace_id and at - one.changed_at > WAITING_FOR:
             late[workspace_id] += 1
     for workspace_id, count in late.items():
         minutes = int(WAITING_FOR.total_seconds() // 60)

@@ -47,7 +47,8 @@ class ExportService:
         asked = [(await self._projects.get(key)).key for key in projects]
         kept = await self._imports.list_kept(format_name)
         frame = _frame(kept, asked, source)
-        wanted = asked or (await self._visible(frame.projects.values()) if frame else [])
+        visible = await self._visible(frame.projects.values()) if frame else []
+        wanted = asked or visible
         if frame and not set(frame.projects.values()) & set(wanted):
             frame = None  # its projects are hidden, and so is what else stands in its file
         with ExitStack() as stack:
@@ -60,6 +61,8 @@ class ExportService:
             writer = await asyncio.to_thread(writer_of, format_name, data, mapping)
             sources = {one.source for one in kept}
             packing = Packing(writer, frame, sources=sources, projects=wanted)
+            if frame:
+                packing.departure.hides = not set(frame.projects.values()) <= set(visible)
             await self._pack(packing, frame, wanted)
             departure = packing.finish()
             await asyncio.to_thread(writer.write, departure, into)

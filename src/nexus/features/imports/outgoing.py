@@ -65,13 +65,15 @@ class Departure:
 
     `gone` are records of the file that became tasks and do not go out from there: they are in
     another project by now, or in one that whoever exports cannot see. `closed` are lists whose
-    projects do not go out. `left_out` counts the dependencies that the format cannot express.
+    projects do not go out; `hides`: from whoever exports, some are hidden. `left_out` counts the
+    dependencies that the format cannot express.
     """
 
     changed: dict[Name, Outgoing] = field(default_factory=dict[Name, Outgoing])
     fresh: dict[str, list[Outgoing]] = field(default_factory=dict[str, list[Outgoing]])
     gone: set[Name] = field(default_factory=set[Name])
     closed: set[str] = field(default_factory=set[str])
+    hides: bool = False
     left_out: int = 0
 
     @property

@@ -33,7 +33,7 @@ _PRIORITIES = {
     **{priority.word: priority for priority in Priority},
     **{f"p{priority.value}": priority for priority in Priority},
 }
-_SEPARATORS = re.compile(r"[,;\n]")
+_SEPARATORS = r"[,;\n]"
 _URL = re.compile(r"https?://[^\s\x00-\x1f]{1,1900}", re.IGNORECASE)
 
 
@@ -42,7 +42,8 @@ class Values:
 
     def __init__(self, mapping: CsvMapping) -> None:
         self._date_format = mapping.date_format
-        self._separator = re.compile(re.escape(mapping.separator)) if mapping.separator else None
+        separator = re.escape(mapping.separator) if mapping.separator else _SEPARATORS
+        self._part = re.compile(rf'(?:"(?:[^"]|"")*"|(?!{separator}).)+', re.DOTALL)
         self._statuses = {**_STATUSES, **{_plain(k): v for k, v in mapping.statuses.items()}}
         self._priorities = {
             **_PRIORITIES,
@@ -73,9 +74,8 @@ class Values:
         return found
 
     def parted(self, cells: Iterable[str]) -> list[str]:
-        """All values of all cells."""
-        separator = self._separator or _SEPARATORS
-        parts = [part.strip() for cell in cells for part in separator.split(cell)]
+        """All values of all cells. One that holds a separator stands in quotes."""
+        parts = [_unquoted(part.strip()) for cell in cells for part in self._part.findall(cell)]
         return [part for part in parts if part]
 
     def _by_format(self, text: str) -> datetime | None:
@@ -110,3 +110,8 @@ def links_in(cells: Iterable[str], remark: Remark) -> tuple[ParsedLink, ...]:
 def _plain(word: str) -> str:
     """Without case, and with hyphens between its parts: `won't-do`."""
     return "-".join(word.casefold().replace("’", "'").replace("_", " ").split())  # noqa: RUF001
+
+
+def _unquoted(part: str) -> str:
+    is_quoted = len(part) > 1 and part.startswith('"') and part.endswith('"')
+    return part[1:-1].replace('""', '"').strip() if is_quoted else part

@@ -139,7 +139,9 @@ class CsvWriter:
         return next((w for w, one in self._mapping.priorities.items() if one == word), word)
 
     def _joined(self, values: Sequence[str]) -> str:
-        return (self._mapping.separator or ", ").join(values)
+        separator = self._mapping.separator or ", "
+        marks = [self._mapping.separator] if self._mapping.separator else [",", ";", "\n"]
+        return separator.join(_quoted(value, marks) for value in values)
 
     def _moment(self, at: Any) -> str | None:
         if at is None:
@@ -164,3 +166,9 @@ def _line(cells: Iterable[str], delimiter: str, ending: str) -> bytes:
     text = io.StringIO()
     csv.writer(text, delimiter=delimiter, lineterminator=ending).writerow(cells)
     return text.getvalue().encode()
+
+
+def _quoted(value: str, marks: Iterable[str]) -> str:
+    if value.startswith('"') or any(mark in value for mark in marks):
+        return '"' + value.replace('"', '""') + '"'
+    return value

@@ -113,7 +113,12 @@ class TaskMasterWriter:
 
     def _anew(self, new: Mapping[str, _Tasks], departure: Departure) -> bytes:
         """The file written anew, without the lists that do not go out."""
-        root: Fields = {} if departure.closed else dict(self._root)
+        lists = {tag.place for tag in self._tags}
+        root: Fields = {
+            place: raw
+            for place, raw in self._root.items()
+            if place not in lists and not departure.hides
+        }
         for tag in self._tags:
             if tag.name in departure.closed:
                 continue

@@ -79,6 +79,8 @@ class JobSeen:
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
+    changed_at: datetime
+    """When it got into its state."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,9 +96,15 @@ def job_engine(url: DatabaseUrl, *, pool_size: int) -> Engine:
     if not url.is_sqlite:
         options: dict[str, Any] = {"prepare_threshold": None} if url.is_pooler else {}
         return create_engine(
-            url.synchronous, pool_size=pool_size, max_overflow=0, connect_args=options
+            url.synchronous,
+            pool_size=pool_size,
+            max_overflow=0,
+            connect_args=options,
+            hide_parameters=True,
         )
-    engine = create_engine(url.synchronous, pool_size=pool_size, max_overflow=0)
+    engine = create_engine(
+        url.synchronous, pool_size=pool_size, max_overflow=0, hide_parameters=True
+    )
 
     def prepare(connection: Any, _: object) -> None:
         connection.isolation_level = "IMMEDIATE"
@@ -235,8 +243,8 @@ class JobStore:
         return await asyncio.to_thread(self._count_states)
 
     def _count_states(self) -> tuple[dict[JobState, int], datetime | None]:
-        jobs = table("workflow_status", column("status"), column("created_at"), schema=self._schema)
-        query = select(jobs.c.status, func.count(), func.min(jobs.c.created_at))
+        jobs = table("workflow_status", column("status"), column("updated_at"), schema=self._schema)
+        query = select(jobs.c.status, func.count(), func.min(jobs.c.updated_at))
         counts: dict[JobState, int] = {}
         oldest: datetime | None = None
         with self._engine.connect() as connection:
@@ -297,6 +305,7 @@ def _seen(one: WorkflowStatus) -> JobSeen:
         created_at=_moment_ms(one.created_at) or now(),
         started_at=_moment_ms(one.dequeued_at),
         ended_at=_moment_ms(one.completed_at),
+        changed_at=_moment_ms(one.updated_at) or _moment_ms(one.created_at) or now(),
     )
 
 
