@@ -140,9 +140,10 @@ def _new(outgoing: Outgoing) -> Fields:
         "dependencies": _relations(outgoing, []),
         "external_ref": next((one.url for one in outgoing.relations if one.url), None),
         "comments": _comments(outgoing),
-        **(task.custom.get("beads") or {}),
     }
-    return {name: value for name, value in own.items() if value or name == "priority"}
+    further: Fields = task.custom.get("beads") or {}
+    said = {name: value for name, value in own.items() if value or name == "priority"}
+    return further | said
 
 
 def _values(outgoing: Outgoing, kind: str) -> dict[str, Fields]:

@@ -46,11 +46,8 @@ class ExportService:
         """
         asked = [(await self._projects.get(key)).key for key in projects]
         kept = await self._imports.list_kept(format_name)
-        frame = _frame(kept, asked, source)
-        visible = await self._visible(frame.projects.values()) if frame else []
+        frame, visible = await self._frame(kept, asked, source)
         wanted = asked or visible
-        if frame and not set(frame.projects.values()) & set(wanted):
-            frame = None  # its projects are hidden, and so is what else stands in its file
         with ExitStack() as stack:
             data = memoryview(b"")
             if frame:
@@ -67,6 +64,23 @@ class ExportService:
             departure = packing.finish()
             await asyncio.to_thread(writer.write, departure, into)
         return departure.left_out
+
+    async def _frame(
+        self, kept: Sequence[Import], projects: Sequence[str], source: str | None
+    ) -> tuple[Import | None, list[str]]:
+        """The import whose file an export follows, and those of its projects that can be seen.
+
+        Where all of them are hidden, so is whatever else stands in its file.
+        """
+        fits = [one for one in kept if source in {None, one.source}]
+        if source and not fits:
+            known = ", ".join(dict.fromkeys(one.source for one in kept)) or "none"
+            raise SourceUnknown(source=source, known=known, field="source")
+        for one in fits:
+            visible = await self._visible(one.projects.values())
+            if set(visible) & set(projects or visible):
+                return one, visible
+        return None, []
 
     async def _visible(self, keys: Iterable[str]) -> list[str]:
         found: list[str] = []
@@ -98,17 +112,3 @@ class ExportService:
                     for c in said.get(task.id, ())
                 ]
                 packing.take(task, origins.get(task.id), comments)
-
-
-def _frame(kept: Sequence[Import], projects: Sequence[str], source: str | None) -> Import | None:
-    """The import whose file an export follows."""
-    fits = [
-        one
-        for one in kept
-        if (source is None or one.source == source)
-        and (source or not projects or set(one.projects.values()) & set(projects))
-    ]
-    if source and not fits:
-        known = ", ".join(dict.fromkeys(one.source for one in kept)) or "none"
-        raise SourceUnknown(source=source, known=known, field="source")
-    return next(iter(fits), None)

@@ -159,7 +159,8 @@ def _fill_custom(cells: list[str], file: CsvFile, custom: Mapping[str, Any]) -> 
     }
     for place in file.custom:
         left = values.get(file.header[place], [])
-        cells[place] = str(left.pop(0)) if left else ""
+        value = left.pop(0) if left else None
+        cells[place] = "" if value is None else str(value)
 
 
 def _line(cells: Iterable[str], delimiter: str, ending: str) -> bytes:

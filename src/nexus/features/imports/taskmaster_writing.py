@@ -214,7 +214,7 @@ def _new(outgoing: Outgoing, family: Family) -> Fields:
     for name, (key, value) in _values(outgoing).items():
         if value or name in _ALWAYS:
             fields[key] = value
-    return fields | {"dependencies": _references(outgoing, family)} | _custom(outgoing)
+    return _custom(outgoing) | fields | {"dependencies": _references(outgoing, family)}
 
 
 _ALWAYS = {"title", "description", "details", "test_strategy", "status"}

@@ -157,13 +157,18 @@ def _mend_answers(operation: dict[str, Any], handler: HTTPRouteHandler) -> None:
     if handler.opt.get("streams"):
         answers["200"]["content"] = {"text/event-stream": {"schema": _MESSAGE}}
     if kinds := handler.opt.get("downloads"):
-        file = {"schema": {"type": "string", "format": "binary"}}
-        answers["200"]["content"] = {kind.partition(";")[0]: file for kind in kinds}
+        plain = [kind.partition(";")[0] for kind in kinds]
+        answers["200"]["content"] = {kind: {"schema": _file(kind)} for kind in plain}
     if handler.opt.get("answers_503"):
         answers["503"] = {
             "description": "Not ready; the checks say why.",
             "content": answers["200"]["content"],
         }
+
+
+def _file(kind: str) -> dict[str, str]:
+    """Of a file: bytes, but for JSON, which is read as what it is."""
+    return {} if kind == "application/json" else {"type": "string", "format": "binary"}
 
 
 def _add_headers(operation: dict[str, Any]) -> None:
