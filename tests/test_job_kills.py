@@ -219,4 +219,5 @@ def seen(job: str, *, attempts: int) -> JobSeen:
         created_at=now(),
         started_at=now(),
         ended_at=now(),
+        changed_at=now(),
     )

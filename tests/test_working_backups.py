@@ -48,18 +48,29 @@ def place(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, worker_id: str
 ) -> Iterator[Place]:
     """A server that keeps the newest two backups, one of them of every day since midnight."""
+    yield from _a_place(request.param, tmp_path_factory, f"nexus_working_{worker_id}")
+
+
+@pytest.fixture(params=DATABASES)
+def own_place(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, worker_id: str
+) -> Iterator[Place]:
+    """The same with nothing in it but what the test puts there."""
+    yield from _a_place(request.param, tmp_path_factory, f"nexus_own_{worker_id}")
+
+
+def _a_place(kind: str, tmp_path_factory: pytest.TempPathFactory, named: str) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("working")
-    named = f"nexus_working_{worker_id}"
     with places(tmp_path_factory.mktemp("places"), named) as here:
         extra = {"NEXUS_BACKUP__HOUR": "0", "NEXUS_BACKUP__FOLDER": str(folder / "backups")}
         machine = Machine(
             folder=folder,
-            database_url=here.new(request.param),
+            database_url=here.new(kind),
             extra=extra | {"NEXUS_BACKUP__KEEP": "2"},
         )
         with machine.serving() as server:
             server.call("POST", "/projects", json={"key": "API", "name": "The API"})
-            yield Place(server=server, kind=request.param, here=here, folder=folder)
+            yield Place(server=server, kind=kind, here=here, folder=folder)
 
 
 def until(holds: Callable[[], Any]) -> Any:
@@ -82,9 +93,9 @@ def moment_of(url: str) -> tuple[Any, ...]:
         return tuple(connection.execute(text(MOMENT)).one())
 
 
-def test_a_backup_that_is_taken_while_tasks_are_made_is_of_one_moment(place: Place) -> None:
+def test_a_backup_that_is_taken_while_tasks_are_made_is_of_one_moment(own_place: Place) -> None:
     stop, keys = Event(), list[str]()
-    writers = [Thread(target=writing, args=(place.server, stop, keys)) for _ in range(2)]
+    writers = [Thread(target=writing, args=(own_place.server, stop, keys)) for _ in range(2)]
     for one in writers:
         one.start()
     counts: list[int] = []
@@ -92,7 +103,7 @@ def test_a_backup_that_is_taken_while_tasks_are_made_is_of_one_moment(place: Pla
     for number in range(2):
         until(lambda n=number: len(keys) > 5 + 10 * n)
         counts.append(len(keys))
-        done = nexus("backup", place.folder / f"{number}.one", "--database", place.url)
+        done = nexus("backup", own_place.folder / f"{number}.one", "--database", own_place.url)
         counts.append(len(keys))
         assert done.code == 0, done.err
     stop.set()
@@ -101,8 +112,8 @@ def test_a_backup_that_is_taken_while_tasks_are_made_is_of_one_moment(place: Pla
 
     moments: list[tuple[Any, ...]] = []
     for number in range(2):
-        target = place.here.new(place.kind)
-        file = place.folder / f"{number}.one"
+        target = own_place.here.new(own_place.kind)
+        file = own_place.folder / f"{number}.one"
         nexus("restore", file, "--yes", "--discard", "--database", target)
         moments.append(moment_of(target))
     made = [created for _, created, *_ in moments]

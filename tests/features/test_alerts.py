@@ -175,7 +175,7 @@ async def test_a_failed_job_that_is_done_in_the_end_is_no_alert_any_more(
 async def test_jobs_that_wait_for_a_quarter_of_an_hour_are_told(
     database: Database, store: JobStore, ada: Person
 ) -> None:
-    await _a_job(database, store, ada, updated_at=_ms(timedelta(minutes=14)))
+    await _a_job(database, store, ada, created_at=1, updated_at=_ms(timedelta(minutes=14)))
     await check_all(database, store)
     before = await _alerts(ada)
 

@@ -89,6 +89,23 @@ async def test_a_task_that_becomes_part_of_a_new_one_takes_its_parts_along(
     assert not one.get("acceptanceCriteria")
 
 
+async def test_a_part_that_becomes_a_task_takes_what_is_new_in_it_along(
+    ada: Person, database: Database
+) -> None:
+    first = {"id": 1, "title": "One", "subtasks": [{"id": 1, "title": "Part"}]}
+    keys = await taken_in(ada, database, in_tags(web=[first]), "tasks.json")
+    new = await ada.a_task("WEB", "New", parent=keys["1.1"])
+    await ada.a_task("WEB", "Waits", dependencies=[new["key"]])
+    await ada.patch(f"/tasks/{keys['1.1']}", {"parent": None})
+
+    out = await exported(ada, "taskmaster")
+
+    (one, part, waits) = json.loads(out)["web"]["tasks"]
+    (below,) = part["subtasks"]
+    assert [task["title"] for task in (one, part, below, waits)] == ["One", "Part", "New", "Waits"]
+    assert waits["dependencies"] == [f"{part['id']}.{below['id']}"]
+
+
 async def test_odd_ids_are_named_as_they_stand_in_the_file(ada: Person, database: Database) -> None:
     records = [{"id": one, "title": f"Task {one}"} for one in ("007", "\u00b2", "1.5", "4", "5", 6)]
     keys = await taken_in(ada, database, in_tags(web=records), "tasks.json")

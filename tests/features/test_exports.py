@@ -278,6 +278,19 @@ async def test_who_cannot_see_a_project_finds_nothing_of_it_in_a_file(
     assert (asked[:2], b"Hidden" in mine) == ((404, "project.not_found"), True)
 
 
+async def test_the_newest_file_that_somebody_can_see_is_followed(
+    cast: Cast, database: Database
+) -> None:
+    contents = {name: in_tags(**{name: [{"id": 1, "title": name}]}) for name in ("web", "hidden")}
+    for name, content in contents.items():
+        await bring_in(cast.ada, database, content, file_name=f"{name}.json")
+    await cast.ada.patch("/projects/HIDDEN", {"visibility": "private"})
+
+    mine, theirs = [await exported(one, "taskmaster") for one in (cast.ada, cast.vic)]
+
+    assert (mine, theirs) == (contents["hidden"], contents["web"])
+
+
 async def test_older_lines_of_an_issue_are_as_hidden_as_the_issue(
     cast: Cast, database: Database
 ) -> None:

@@ -56,10 +56,10 @@ async def test_a_healthy_server_says_so(ada: Person) -> None:
     ready = await ada.http.get("/readyz")
 
     assert (alive.status_code, alive.json()["status"]) == (200, "ok")
-    assert (ready.status_code, ready.json()) == (
-        200,
-        {"status": "ok", "checks": {"database": "ok"}},
-    )
+    told = ready.json()
+    assert (ready.status_code, told["status"]) == (200, "ok")
+    assert told["checks"] == {"database": "ok"}
+    assert told["warnings"].keys() <= {"alerts", "jobs"}  # of others on this database
 
 
 @pytest.mark.parametrize(

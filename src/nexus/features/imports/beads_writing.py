@@ -53,7 +53,7 @@ class BeadsWriter:
 
     def is_in_place(self, name: Name, parent: str | None) -> bool:
         """An id such as bd-7.1 says what it is part of, unless the issue says it."""
-        if parent or self._index is None:
+        if parent or self._index is None or not self.holds(name):
             return True
         own_id = name[1]
         found = relations_of(own_id, self._index.issue(own_id), self._index, Notes())

@@ -91,8 +91,7 @@ class Packing:
             self._name_the_rest(waiting)
             moved = {
                 task_id
-                for task_id in self._in_place
-                for name in [self._names[task_id]]
+                for task_id, name in self._names.items()
                 if not self._writer.is_in_place(name, self._parent(task_id, name[0]))
             }
             if not moved:

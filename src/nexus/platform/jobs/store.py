@@ -91,8 +91,11 @@ class Schedule:
     last_run_at: datetime | None
 
 
-def job_engine(url: DatabaseUrl, *, pool_size: int) -> Engine:
-    """Synchronous connections to the engine's tables, set up as it needs them."""
+def job_engine(url: DatabaseUrl, *, pool_size: int, pings: bool = False) -> Engine:
+    """Synchronous connections to the engine's tables, set up as it needs them.
+
+    `pings`: one that was kept is tried before it is used, for those who use it now and then.
+    """
     if not url.is_sqlite:
         options: dict[str, Any] = {"prepare_threshold": None} if url.is_pooler else {}
         return create_engine(
@@ -100,6 +103,7 @@ def job_engine(url: DatabaseUrl, *, pool_size: int) -> Engine:
             pool_size=pool_size,
             max_overflow=0,
             connect_args=options,
+            pool_pre_ping=pings,
             hide_parameters=True,
         )
     engine = create_engine(
@@ -143,7 +147,7 @@ class JobStore:
     """Connects when it is first used, and raises where the database is away."""
 
     def __init__(self, url: DatabaseUrl) -> None:
-        self._engine = job_engine(url, pool_size=2)
+        self._engine = job_engine(url, pool_size=2, pings=True)
         self._client = DBOSClient(
             system_database_engine=self._engine,
             serializer=SERIALIZER,
