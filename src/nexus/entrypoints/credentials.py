@@ -11,13 +11,14 @@ from cachetools import TLRUCache
 from limits import RateLimitItemPerMinute
 from limits.aio.strategies import FixedWindowRateLimiter
 
+from nexus.features.agents.wiring import agent_service
 from nexus.features.identity.service import SessionLookup
 from nexus.features.identity.wiring import session_lookup
 from nexus.features.keys.service import KeyFound, KeyLookup, record_refusal
 from nexus.features.keys.wiring import key_lookup
 from nexus.features.workspaces.errors import WorkspaceNotFound
 from nexus.platform import metrics
-from nexus.platform.actor import Caller, CredentialId
+from nexus.platform.actor import ActorKind, Caller, CredentialId
 from nexus.platform.clock import now
 from nexus.platform.database import Database, Transaction
 from nexus.platform.http.authentication import CredentialRefused, Presented
@@ -90,6 +91,7 @@ class Credentials:
         self._database = database
         self._keys_used = LastUse()
         self._sessions_used = LastUse()
+        self._agents_seen = LastUse()
         self._few_a_minute = RateLimitItemPerMinute(MOST_NOTED)
         self._refusals = Limiter(FixedWindowRateLimiter, None)
         self._shared = shared
@@ -157,6 +159,8 @@ class Credentials:
         async with self._database.system() as tx:
             await self._key_lookup(tx).write_last_use()
             await self._session_lookup(tx).write_last_use()
+            if seen := self._agents_seen.drain():
+                await agent_service(tx).save_seen(seen)
 
     async def _by_key(self, presented: Presented, text: str) -> _Found:
         async with self._database.system_reading() as tx:
@@ -165,6 +169,8 @@ class Credentials:
             raise _Refused(found)
         if presented.workspace_id not in {None, found.key.workspace_id}:
             raise WorkspaceNotFound(id=presented.workspace_id)
+        if found.actor.kind is ActorKind.AGENT:
+            self._agents_seen.note(found.actor.id, now())
         caller = Caller(
             credential_id=CredentialId(found.key.id),
             user_id=found.actor.user_id,

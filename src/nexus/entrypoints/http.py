@@ -19,6 +19,7 @@ from nexus.entrypoints.manifest import CONTROLLERS
 from nexus.entrypoints.processes import backup_plan
 from nexus.entrypoints.readiness import ReadinessCheck
 from nexus.features.events.streaming import EventStreams, StillThere
+from nexus.features.runs.waiting_room import WaitingRoom
 from nexus.platform import metrics
 from nexus.platform.actor import Actor, Permission
 from nexus.platform.database import DATABASE_FAILURES, Database
@@ -65,7 +66,8 @@ class Nexus:
         self, database: Database, settings: Settings, shared: "SharedMemory | None" = None
     ) -> None:
         self.streams = EventStreams(database)
-        self.litestar = create_litestar(database, settings, self.streams, shared)
+        self.waiting_room = WaitingRoom(database)
+        self.litestar = create_litestar(database, settings, self.streams, self.waiting_room, shared)
         self.litestar.state.describe = self._described
         self._asgi: AsgiApp = outermost(self.litestar)
 
@@ -86,13 +88,19 @@ class Nexus:
 
 
 def create_litestar(
-    database: Database, settings: Settings, streams: EventStreams, shared: "SharedMemory | None"
+    database: Database,
+    settings: Settings,
+    streams: EventStreams,
+    waiting_room: WaitingRoom,
+    shared: "SharedMemory | None",
 ) -> Litestar:
     credentials = Credentials(database, shared)
     readiness = ReadinessCheck(database, shared, backup_plan(settings))
     http = settings.http
     provided = _provided_to_controllers(settings, shared) | {
         "streams": _value(streams),
+        "waiting_room": _value(waiting_room),
+        "wakeups": _value(database.wakeups),
         "job_store": _value(database.jobs),
         "still_there": Provide(_still_there(credentials), sync_to_thread=False),
     }

@@ -1,7 +1,9 @@
 """Everything that Nexus serves, on one page."""
 
+from nexus.features.agents.controller import AgentController
 from nexus.features.alerts import jobs as alert_jobs
 from nexus.features.alerts.controller import AlertController
+from nexus.features.budgets.controller import BudgetController
 from nexus.features.comments.controller import CommentController
 from nexus.features.events.controller import ActivityController, EventController
 from nexus.features.fields.controller import FieldController
@@ -11,13 +13,21 @@ from nexus.features.imports import jobs as import_jobs
 from nexus.features.imports.controller import ImportController
 from nexus.features.imports.export_controller import ExportController
 from nexus.features.jobs.controller import JobController
-from nexus.features.keys.controller import KeyController
+from nexus.features.keys.controller import AgentKeyController, KeyController
 from nexus.features.projects.controller import (
     ProjectController,
     ProjectMemberController,
     ProjectRepositoryController,
 )
 from nexus.features.repositories.controller import RepositoryController
+from nexus.features.runs import jobs as run_jobs
+from nexus.features.runs.controller import RunController
+from nexus.features.runs.dispatch_controller import (
+    DispatchController,
+    HoldController,
+    WorkLimitController,
+)
+from nexus.features.runs.proof_controller import EvidenceController, QuestionController
 from nexus.features.tasks import jobs as task_jobs
 from nexus.features.tasks.controller import ProjectGraphController, TaskController
 from nexus.features.tasks.parts_controller import (
@@ -53,6 +63,15 @@ CONTROLLERS = [
     ProjectGraphController,
     ViewController,
     RepositoryController,
+    DispatchController,
+    AgentController,
+    AgentKeyController,
+    HoldController,
+    RunController,
+    QuestionController,
+    EvidenceController,
+    WorkLimitController,
+    BudgetController,
     UserController,
     InvitationController,
     WorkspaceController,
@@ -71,6 +90,7 @@ CONTROLLERS = [
 JOBS = [
     *import_jobs.JOBS,
     *task_jobs.JOBS,
+    *run_jobs.JOBS,
     *identity_jobs.JOBS,
     *webhook_jobs.JOBS,
     *workspace_jobs.JOBS,

@@ -78,6 +78,7 @@ async def _answer(nexus: Nexus, database: Database, settings: Settings) -> None:
 
     def stop() -> None:
         nexus.streams.stop()  # the server waits for open answers, and a stream would never end
+        nexus.waiting_room.stop()
         server.stop()
         asyncio.get_running_loop().call_later(ENDS_WITHIN_S, is_late.set)
 

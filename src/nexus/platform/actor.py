@@ -32,6 +32,8 @@ def _permissions(*names: str) -> frozenset[Permission]:
 
 
 READING: Final = _permissions(
+    "agents:read",
+    "budgets:read",
     "events:read",
     "imports:read",
     "keys:read",
@@ -43,18 +45,21 @@ READING: Final = _permissions(
     "workspaces:read",
 )
 WORKING: Final = _permissions(
+    "agents:write",
     "comments:write",
     "imports:write",
     "keys:write",
     "labels:write",
     "projects:write",
     "repositories:write",
+    "tasks:claim",
     "tasks:write",
     "views:write",
     "workspaces:create",
 )
 ADMINISTERING: Final = _permissions(
     "alerts:read",
+    "budgets:write",
     "jobs:read",
     "jobs:write",
     "users:write",
@@ -72,13 +77,33 @@ ROLE_PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = {
     Role.ADMIN: PERMISSIONS,
 }
 
+AGENT_PERMISSIONS: Final = _permissions(
+    "agents:read",
+    "comments:write",
+    "events:read",
+    "labels:write",
+    "projects:read",
+    "repositories:read",
+    "tasks:claim",
+    "tasks:read",
+    "tasks:write",
+    "users:read",
+    "views:read",
+    "workspaces:read",
+)
+"""What the key of an agent may do at most, and does unless it is made for less."""
+
 SELF_SERVICE: Final = _permissions("keys:write", "views:write", "workspaces:create")
 """What any person may do for themselves when signed in, a viewer too. A viewer's *key* may not."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Actor:
-    """One who acts in one workspace. What a credential lacks in scope, the actor lacks here."""
+    """One who acts in one workspace. What a credential lacks in scope, the actor lacks here.
+
+    `fence` is the number that the request shows to prove its hold of a task (Nexus-Fence), and
+    `run_id` the run that what it writes belongs to, once that is known.
+    """
 
     id: ActorId
     workspace_id: WorkspaceId
@@ -88,6 +113,8 @@ class Actor:
     is_owner: bool = False
     user_id: UserId | None = None
     permissions: frozenset[Permission] = frozenset()
+    fence: int | None = None
+    run_id: UUID | None = None
 
     def may(self, permission: Permission) -> bool:
         return permission in self.permissions

@@ -15,7 +15,9 @@ from sqlalchemy import (
     Uuid,
 )
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 from typing_extensions import override
 
@@ -53,6 +55,70 @@ class Instant(TypeDecorator[datetime]):
         if dialect.name == "postgresql":
             return value
         return _EPOCH + value * _MICROSECOND
+
+
+class database_clock(FunctionElement[datetime]):  # noqa: N801 - a function of SQL
+    """What time the database says it is, at this very statement.
+
+    Leases go by it alone. Processes may differ, and PostgreSQL's now() stands still in a
+    transaction. SQLite's clock knows milliseconds.
+    """
+
+    type = Instant()
+    inherit_cache = True
+
+
+@compiles(database_clock, "postgresql")
+def _clock_on_postgresql(_element: Any, _compiler: Any, **_: Any) -> str:
+    return "clock_timestamp()"
+
+
+@compiles(database_clock, "sqlite")
+def _clock_on_sqlite(_element: Any, _compiler: Any, **_: Any) -> str:
+    return f"({_SQLITE_CLOCK})"
+
+
+class seconds_from_now(FunctionElement[datetime]):  # noqa: N801 - a function of SQL
+    """The database's clock, so many seconds later; NULL for NULL seconds."""
+
+    type = Instant()
+    inherit_cache = True
+
+
+@compiles(seconds_from_now, "postgresql")
+def _later_on_postgresql(element: Any, compiler: Any, **options: Any) -> str:
+    seconds = compiler.process(element.clauses, **options)
+    return f"(clock_timestamp() + make_interval(secs => CAST({seconds} AS double precision)))"
+
+
+@compiles(seconds_from_now, "sqlite")
+def _later_on_sqlite(element: Any, compiler: Any, **options: Any) -> str:
+    return f"({_SQLITE_CLOCK} + {compiler.process(element.clauses, **options)} * 1000000)"
+
+
+class moment_text(FunctionElement[str]):  # noqa: N801 - a function of SQL
+    """A moment as text, where rows of many shapes are read at once; see `read_moment`."""
+
+    type = Text()
+    inherit_cache = True
+
+
+@compiles(moment_text, "postgresql")
+def _moment_on_postgresql(element: Any, compiler: Any, **options: Any) -> str:
+    moment = compiler.process(element.clauses, **options)
+    return f"CAST(CAST(EXTRACT(epoch FROM {moment}) * 1000000 AS BIGINT) AS TEXT)"
+
+
+@compiles(moment_text, "sqlite")
+def _moment_on_sqlite(element: Any, compiler: Any, **options: Any) -> str:
+    return f"CAST({compiler.process(element.clauses, **options)} AS TEXT)"
+
+
+def read_moment(text: str) -> datetime:
+    return _EPOCH + int(text) * _MICROSECOND
+
+
+_SQLITE_CLOCK = "CAST(ROUND((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER) * 1000"
 
 
 ExactText = Text().with_variant(Text(collation="C"), "postgresql")

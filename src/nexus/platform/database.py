@@ -166,6 +166,11 @@ class Transaction:
         if self.dialect == "postgresql":
             await self.execute(*advisory_lock(AdvisoryLock.GRAPH, self.workspace_id))
 
+    async def lock_dispatch(self) -> None:
+        """Let one claim at a time choose among this workspace's tasks."""
+        if self.dialect == "postgresql":
+            await self.execute(*advisory_lock(AdvisoryLock.DISPATCH, self.workspace_id))
+
     def enqueue(
         self,
         name: str,

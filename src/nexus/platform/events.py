@@ -5,7 +5,7 @@ The events table is the audit log, the activity feed and the source of everythin
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import cache
@@ -72,6 +72,8 @@ class Recorded:
     request_id: str | None
     recorded_at: datetime
     event: Event
+    run_id: UUID | None = None
+    fence: int | None = None
 
 
 class EventLog:
@@ -84,7 +86,10 @@ class EventLog:
 
     def record(self, event: Event, *, by: Actor) -> None:
         """Record what `by` did; it becomes true with the commit."""
-        self.recorded.append(self._recorded(event, by.workspace_id, by.id))
+        one = self._recorded(event, by.workspace_id, by.id)
+        if by.run_id:
+            one = replace(one, run_id=by.run_id, fence=by.fence)
+        self.recorded.append(one)
 
     def record_by_system(self, event: Event, *, workspace_id: WorkspaceId) -> None:
         """Record what happened by itself: a day came, a limit was reached."""
@@ -109,7 +114,7 @@ class EventLog:
         )
 
 
-ROWS_PER_STATEMENT = 500  # of 13 parameters each; databases take about 32,000 in a statement
+ROWS_PER_STATEMENT = 500  # of 15 parameters each; databases take about 32,000 in a statement
 
 Execute = Callable[[Executable, Mapping[str, Any]], Awaitable[Any]]
 
@@ -119,6 +124,7 @@ _LOCK = text("SELECT pg_advisory_xact_lock(:kind, :workspace)")
 class AdvisoryLock(StrEnum):
     """The advisory locks of a workspace on PostgreSQL, in the order in which they are taken."""
 
+    DISPATCH = "dispatch"
     GRAPH = "graph"
     EVENTS = "events"
 
@@ -128,7 +134,7 @@ def advisory_lock(lock: AdvisoryLock, workspace_id: UUID) -> tuple[Executable, M
 
     32 random bits of the id: a collision only makes two workspaces wait for each other.
     """
-    kind = {AdvisoryLock.GRAPH: 1, AdvisoryLock.EVENTS: 2}[lock]
+    kind = {AdvisoryLock.GRAPH: 1, AdvisoryLock.EVENTS: 2, AdvisoryLock.DISPATCH: 3}[lock]
     workspace = int.from_bytes(workspace_id.bytes[-4:], "big", signed=True)
     return _LOCK, {"kind": kind, "workspace": workspace}
 
@@ -157,7 +163,7 @@ async def write_events(recorded: list[Recorded], execute: Execute, *, locking: b
             await execute(_insertion(len(chunk)), {"of": workspace_id, **values})
 
 
-_NOT_WRITTEN = {"seq", "assignment_id", "fence"}
+_NOT_WRITTEN = {"seq"}
 
 
 @cache
@@ -194,6 +200,8 @@ def _columns(one: Recorded) -> dict[str, Any]:
         "subject": event.subject,
         "project_id": getattr(event, "project_id", None),
         "task_id": getattr(event, "task_id", None),
+        "assignment_id": one.run_id,
+        "fence": one.fence,
         "request_id": one.request_id,
         "recorded_at": one.recorded_at,
         "payload": msgspec.to_builtins(event.payload, str_keys=True),

@@ -54,6 +54,7 @@ class EventRow(TenantRow, Base):
         Index(None, "workspace_id", "name", "seq"),
         Index(None, "workspace_id", "subject", "seq"),
         Index(None, "workspace_id", "project_id", "seq"),
+        Index(None, "workspace_id", "assignment_id", "seq"),
         Index(None, "workspace_id", "recorded_at"),
         UniqueConstraint("id"),
     )

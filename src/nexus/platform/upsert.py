@@ -1,4 +1,4 @@
-"""Inserts that leave alone what is there already, in each database's words."""
+"""Inserts of what may be there already, in each database's words."""
 
 from typing import Any
 
@@ -7,7 +7,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 from nexus.platform.database import Transaction
 
 
+def upsert(tx: Transaction, table: Any) -> Any:
+    """An insert that can say what to do where the row is there (`on_conflict_do_update`)."""
+    dialect = postgresql if tx.dialect == "postgresql" else sqlite
+    return dialect.insert(table)
+
+
 def insert_missing(tx: Transaction, table: Any) -> Any:
     """An insert that skips rows whose key is taken, waiting for whoever is about to take it."""
-    dialect = postgresql if tx.dialect == "postgresql" else sqlite
-    return dialect.insert(table).on_conflict_do_nothing()
+    return upsert(tx, table).on_conflict_do_nothing()

@@ -4,7 +4,9 @@ The events table is the truth. A wake-up that is lost costs its listener the tim
 of its own accord, and never an event.
 """
 
+import asyncio
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass
 
 from nexus.platform.actor import WorkspaceId
@@ -38,6 +40,22 @@ class Wakeups:
         """Call `listener` at every wake-up; it must not wait. Returns what ends it."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
+
+    async def until_told(self, workspace_id: WorkspaceId, for_s: float) -> None:
+        """Wait until something of a workspace is committed, and no longer than so."""
+        told = asyncio.Event()
+
+        def hear(wakeup: Wakeup) -> None:
+            if wakeup.concerns(workspace_id):
+                told.set()
+
+        forget = self.listen(hear)
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(for_s):
+                    await told.wait()
+        finally:
+            forget()
 
     def relay(self, relay: Listener) -> Callable[[], None]:
         """Have `relay` pass on to other processes what this one commits."""

@@ -40,6 +40,9 @@ Subject = Annotated[
 About = Annotated[
     str | None, QueryParameter(required=False, max_length=60, description="A task's key or id.")
 ]
+OfRun = Annotated[
+    UUID | None, QueryParameter(required=False, description="What belongs to this run, by id.")
+]
 
 
 class EventOrder(StrEnum):
@@ -67,6 +70,7 @@ class EventController(Controller):
         name: Names = None,
         subject: Subject = None,
         task: About = None,
+        run: OfRun = None,
         since: Annotated[
             datetime | None, QueryParameter(required=False, description="From this moment on.")
         ] = None,
@@ -87,6 +91,7 @@ class EventController(Controller):
             actor_id=ActorId(actor_id) if actor_id else None,
             names=tuple(name or ()),
             subject=subject,
+            run_id=run,
             since=moment_given(since, "since"),
             until=moment_given(until, "until"),
             after=after,
@@ -116,6 +121,7 @@ class EventController(Controller):
         name: Names = None,
         subject: Subject = None,
         task: About = None,
+        run: OfRun = None,
         after: Annotated[
             int | None,
             QueryParameter(
@@ -148,6 +154,7 @@ class EventController(Controller):
             actor_id=ActorId(actor_id) if actor_id else None,
             names=tuple(name or ()),
             subject=subject,
+            run_id=run,
         )
         which = await log.narrowed(which, task)
         begin = after if last_event_id is None else place_of(last_event_id)

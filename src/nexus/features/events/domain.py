@@ -18,7 +18,10 @@ class EventActor:
 
 @dataclass(frozen=True, kw_only=True)
 class PastEvent:
-    """`actor` is None where Nexus did it by itself, or where nobody could be made out."""
+    """`actor` is None where Nexus did it by itself, or where nobody could be made out.
+
+    `run_id` and `fence` say in which run, and under which lease, its actor did it.
+    """
 
     seq: int
     id: UUID
@@ -28,6 +31,8 @@ class PastEvent:
     subject: str
     project_id: UUID | None
     task_id: UUID | None
+    run_id: UUID | None
+    fence: int | None
     request_id: str | None
     recorded_at: datetime
     payload: Mapping[str, Any]
@@ -71,6 +76,7 @@ class EventFilter:
     names: tuple[str, ...] = ()
     subject: str | None = None
     task_id: UUID | None = None
+    run_id: UUID | None = None
     since: datetime | None = None
     until: datetime | None = None
     after: int | None = None
@@ -83,6 +89,7 @@ class EventFilter:
             and (not self.names or any(is_named(event.name, name) for name in self.names))
             and (self.subject is None or event.subject == self.subject)
             and (self.task_id is None or event.task_id == self.task_id)
+            and (self.run_id is None or event.run_id == self.run_id)
         )
 
 

@@ -34,6 +34,8 @@ class EventOut(Struct, frozen=True):
     subject: str
     project_id: UUID | None
     task_id: UUID | None
+    run_id: UUID | None
+    fence: int | None
     request_id: str | None
     recorded_at: datetime
     payload: dict[str, Any]
@@ -49,6 +51,8 @@ class EventOut(Struct, frozen=True):
             subject=event.subject,
             project_id=event.project_id,
             task_id=event.task_id,
+            run_id=event.run_id,
+            fence=event.fence,
             request_id=event.request_id,
             recorded_at=event.recorded_at,
             payload=dict(event.payload),

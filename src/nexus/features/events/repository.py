@@ -96,6 +96,8 @@ def _conditions(which: EventFilter) -> list[Any]:
         wanted.append(EventRow.subject == which.subject)
     if which.task_id:
         wanted.append(EventRow.task_id == which.task_id)
+    if which.run_id:
+        wanted.append(EventRow.assignment_id == which.run_id)
     if which.since:
         wanted.append(EventRow.recorded_at >= which.since)
     if which.until:
@@ -117,6 +119,8 @@ def _event(row: Row[Any]) -> PastEvent:
         subject=row.subject,
         project_id=row.project_id,
         task_id=row.task_id,
+        run_id=row.assignment_id,
+        fence=row.fence,
         request_id=row.request_id,
         recorded_at=row.recorded_at,
         payload=without_keys(row.payload, row.hidden_keys.split(","))

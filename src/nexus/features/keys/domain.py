@@ -13,7 +13,7 @@ from nexus.features.keys.errors import (
     ScopesNotYours,
     UnknownScopes,
 )
-from nexus.platform.actor import PERMISSIONS, Actor, ActorId, Permission, WorkspaceId
+from nexus.platform.actor import PERMISSIONS, ActorId, Permission, WorkspaceId
 from nexus.platform.instants import in_utc
 
 KeyId = NewType("KeyId", UUID)
@@ -63,14 +63,16 @@ class NewKey:
     text: str
 
 
-def granted_scopes(asked: Iterable[str] | None, by: Actor) -> frozenset[Permission]:
-    """The scopes of a new key: those asked for, or all that its maker has. Never more."""
+def granted_scopes(
+    asked: Iterable[str] | None, allowed: frozenset[Permission]
+) -> frozenset[Permission]:
+    """The scopes of a new key: those asked for, or all that are allowed. Never more."""
     if asked is None:
-        return by.permissions
+        return allowed
     scopes = frozenset(Permission(scope) for scope in asked)
     if unknown := scopes - PERMISSIONS:
         raise UnknownScopes(unknown=sorted(unknown), known=sorted(PERMISSIONS), field="scopes")
-    if foreign := scopes - by.permissions:
+    if foreign := scopes - allowed:
         raise ScopesNotYours(permission=", ".join(sorted(foreign)))
     return scopes
 

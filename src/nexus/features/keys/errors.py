@@ -8,6 +8,11 @@ class KeyNotFound(NotFound):
     message = "There is no API key '{id}' that you can see."
 
 
+class KeyOwnerNotFound(NotFound):
+    code = "key.owner_not_found"
+    message = "There is no agent '{id}' in this workspace. 'nexus agent list' shows all."
+
+
 class KeyRevoked(Conflict):
     code = "key.revoked"
     message = "This key cannot be rotated: {why}. Make a new one."

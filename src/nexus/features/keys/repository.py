@@ -8,9 +8,9 @@ from uuid import UUID
 from sqlalchemy import Row, Text, bindparam, insert, select, update
 
 from nexus.features.keys.domain import ApiKey, KeyId
-from nexus.features.keys.errors import KeyNotFound
+from nexus.features.keys.errors import KeyNotFound, KeyOwnerNotFound
 from nexus.features.keys.tables import ApiKeyRow
-from nexus.platform.actor import Actor, ActorId, Permission
+from nexus.platform.actor import Actor, ActorId, ActorKind, Permission
 from nexus.platform.actors import JOINED, joined_actor_columns, key_actor
 from nexus.platform.database import Transaction
 from nexus.platform.paging import Page, page_of, read_cursor
@@ -42,6 +42,19 @@ class KeyRepository:
         if row is None:
             raise KeyNotFound(id=key_id)
         return _key(row)
+
+    async def check_agent(self, actor_id: ActorId) -> None:
+        """Raises KeyOwnerNotFound unless it is an agent of this workspace."""
+        found = await self._tx.execute(
+            select(ActorRow.id).where(
+                ActorRow.workspace_id == self._tx.workspace_id,
+                ActorRow.id == actor_id,
+                ActorRow.kind == ActorKind.AGENT.value,
+                ActorRow.removed_at.is_(None),
+            )
+        )
+        if found.first() is None:
+            raise KeyOwnerNotFound(id=actor_id)
 
     async def list_page(
         self, cursor: str | None, limit: int, *, owner: ActorId | None

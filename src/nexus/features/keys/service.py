@@ -14,7 +14,7 @@ from nexus.features.keys.domain import (
 )
 from nexus.features.keys.events import KeyCreated, KeyRefused, KeyRevoked, KeyRotated
 from nexus.features.keys.repository import KeyRepository
-from nexus.platform.actor import Actor, ActorId, Permission
+from nexus.platform.actor import AGENT_PERMISSIONS, Actor, ActorId, Permission, WorkspaceId
 from nexus.platform.clock import now
 from nexus.platform.events import EventLog
 from nexus.platform.fields import tidy
@@ -38,16 +38,41 @@ class KeyService:
         by: Actor,
     ) -> NewKey:
         """A key for `by`, with these scopes or all that `by` has."""
-        granted = granted_scopes(scopes, by)
-        at = now()
-        check_expiry(expires_at, at)
-        new = _new_key(tidy(name), granted, expires_at, at, by)
+        granted = granted_scopes(scopes, by.permissions)
+        return await self._made(by.id, name, granted, expires_at, by)
 
-        await self._keys.add(new.key)
-        self._events.record(
-            KeyCreated(key_id=new.key.id, prefix=new.key.prefix, scopes=sorted(granted)), by=by
-        )
-        return new
+    async def create_for_agent(
+        self,
+        agent_id: ActorId,
+        name: str,
+        *,
+        scopes: Iterable[str] | None,
+        expires_at: datetime | None,
+        by: Actor,
+    ) -> NewKey:
+        """A key for an agent, with these scopes or all that agents have; never more than `by`.
+
+        Raises KeyOwnerNotFound for who is no agent of the workspace, as do the following.
+        """
+        await self._keys.check_agent(agent_id)
+        granted = granted_scopes(scopes, by.permissions & AGENT_PERMISSIONS)
+        return await self._made(agent_id, name, granted, expires_at, by)
+
+    async def list_of(self, owner: ActorId, cursor: str | None, limit: int) -> Page[ApiKey]:
+        await self._keys.check_agent(owner)
+        return await self._keys.list_page(cursor, limit, owner=owner)
+
+    async def rotate_of(
+        self, owner: ActorId, key_id: KeyId, *, overlap: timedelta, by: Actor
+    ) -> NewKey:
+        """As `rotate`, for an agent by whoever looks after it."""
+        await self._keys.check_agent(owner)
+        old = await self._keys.get(key_id, owner=owner, lock=True)
+        return await self._rotated(old, old.scopes & by.permissions, overlap, by)
+
+    async def revoke_of(self, owner: ActorId, key_id: KeyId, *, by: Actor) -> None:
+        await self._keys.check_agent(owner)
+        await self._revoke(await self._keys.get(key_id, owner=owner, lock=True), by)
 
     async def list_keys(self, cursor: str | None, limit: int, *, by: Actor) -> Page[ApiKey]:
         """An admin sees the workspace's keys, everybody else their own."""
@@ -59,9 +84,36 @@ class KeyService:
     async def rotate(self, key_id: KeyId, *, overlap: timedelta, by: Actor) -> NewKey:
         """Another key in the place of one's own, which stays good for `overlap`."""
         old = await self._keys.get(key_id, owner=by.id, lock=True)
+        return await self._rotated(old, old.scopes & by.permissions, overlap, by)
+
+    async def revoke(self, key_id: KeyId, *, by: Actor) -> None:
+        """End a key at once. Revoking a revoked one changes nothing."""
+        await self._revoke(await self._keys.get(key_id, owner=_owner(by), lock=True), by)
+
+    async def _made(
+        self,
+        owner: ActorId,
+        name: str,
+        scopes: frozenset[Permission],
+        expires_at: datetime | None,
+        by: Actor,
+    ) -> NewKey:
+        at = now()
+        check_expiry(expires_at, at)
+        new = _new_key(tidy(name), scopes, expires_at, at, owner, by.workspace_id)
+
+        await self._keys.add(new.key)
+        self._events.record(
+            KeyCreated(key_id=new.key.id, prefix=new.key.prefix, scopes=sorted(scopes)), by=by
+        )
+        return new
+
+    async def _rotated(
+        self, old: ApiKey, scopes: frozenset[Permission], overlap: timedelta, by: Actor
+    ) -> NewKey:
         at = now()
         old.check_rotatable(at)
-        new = _new_key(old.name, old.scopes & by.permissions, old.expires_at, at, by)
+        new = _new_key(old.name, scopes, old.expires_at, at, old.actor_id, by.workspace_id)
 
         await self._keys.save(old.ending(at, overlap))
         await self._keys.add(new.key)
@@ -73,9 +125,7 @@ class KeyService:
         )
         return new
 
-    async def revoke(self, key_id: KeyId, *, by: Actor) -> None:
-        """End a key at once. Revoking a revoked one changes nothing."""
-        key = await self._keys.get(key_id, owner=_owner(by), lock=True)
+    async def _revoke(self, key: ApiKey, by: Actor) -> None:
         if key.revoked_at:
             return
 
@@ -139,13 +189,18 @@ def _owner(by: Actor) -> ActorId | None:
 
 
 def _new_key(
-    name: str, scopes: frozenset[Permission], expires_at: datetime | None, at: datetime, by: Actor
+    name: str,
+    scopes: frozenset[Permission],
+    expires_at: datetime | None,
+    at: datetime,
+    owner: ActorId,
+    workspace_id: WorkspaceId,
 ) -> NewKey:
     prefix, secret = new_prefix(), new_secret()
     key = ApiKey(
         id=KeyId(new_id()),
-        workspace_id=by.workspace_id,
-        actor_id=by.id,
+        workspace_id=workspace_id,
+        actor_id=owner,
         name=name,
         prefix=prefix,
         secret_digest=digest(secret),

@@ -166,6 +166,43 @@ def update_project(
     print_json(project) if as_json else output().print(sentence)
 
 
+@app.command("policy")
+def set_project_policy(
+    key: Key,
+    landing: Annotated[
+        str, typer.Option(help="Where submitted work lands: in_review or done.")
+    ] = "in_review",
+    acceptors: Annotated[
+        str, typer.Option(help="Who accepts it: people, leads, admins or anyone.")
+    ] = "people",
+    evidence: Annotated[
+        str,
+        typer.Option(
+            help="Kinds of evidence for each acceptance item: commit, pull_request, check, "
+            "command, link, with commas; 'none' where none is needed."
+        ),
+    ] = "commit,pull_request,check,command,link",
+    version: Annotated[
+        int | None, typer.Option(help="Only if it is still at this version.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Say what it takes to finish a task of a project; its lead and admins may.
+
+    An agent never accepts its own work, whatever the policy says.
+
+    \b
+    Examples:
+      nexus project policy API --acceptors leads --evidence commit,check
+      nexus project policy DOCS --landing done --evidence none
+    """
+    kinds = [] if evidence == "none" else [one.strip() for one in evidence.split(",")]
+    policy = models.PolicyIn(landing=landing, acceptors=acceptors, evidence=kinds)
+    project = client().set_project_policy(key, policy, if_match=version)
+    sentence = f"{project.key} is at version {project.version}."
+    print_json(project) if as_json else output().print(sentence)
+
+
 @app.command("graph")
 def get_project_graph(
     key: Key,

@@ -9,6 +9,7 @@ from litestar.params import QueryParameter
 from litestar.status_codes import HTTP_204_NO_CONTENT
 
 from nexus.features.projects.dto import (
+    PolicyIn,
     ProjectIn,
     ProjectMemberOut,
     ProjectMemberPage,
@@ -106,6 +107,25 @@ class ProjectController(Controller):
             archived=given(data.archived),
             version=expected_version(if_match),
             by=actor,
+        )
+        return versioned(ProjectOut.of(project))
+
+    @put(
+        "/{key:str}/policy",
+        guards=[may("projects:write")],
+        operation_id="setProjectPolicy",
+        summary="Say what it takes to finish a task of a project",
+    )
+    async def set_policy(
+        self,
+        key: str,
+        data: PolicyIn,
+        projects: ProjectService,
+        actor: Actor,
+        if_match: IfMatch = None,
+    ) -> Response[ProjectOut]:
+        project = await projects.set_policy(
+            key, data.policy(), version=expected_version(if_match), by=actor
         )
         return versioned(ProjectOut.of(project))
 

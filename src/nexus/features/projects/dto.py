@@ -4,9 +4,17 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-from nexus.features.projects.domain import Project, ProjectMember, Visibility
+from nexus.features.projects.domain import (
+    Acceptors,
+    EvidenceKind,
+    Landing,
+    Project,
+    ProjectMember,
+    Visibility,
+    WorkPolicy,
+)
 from nexus.features.repositories.domain import Repository
 from nexus.platform.fields import NO_NUL, Name, ProjectKey
 
@@ -31,6 +39,37 @@ class ProjectPatch(Struct, forbid_unknown_fields=True, frozen=True):
     archived: bool | UnsetType = UNSET
 
 
+class PolicyIn(Struct, forbid_unknown_fields=True, frozen=True):
+    """What it takes to finish a task. What is left out is as in a new project.
+
+    `landing`: where submitted work lands. `acceptors`: who may accept it, never its agent;
+    `leads` are the project's lead and admins. `evidence`: each acceptance item needs some of one
+    of these kinds; with none of them, none is needed.
+    """
+
+    landing: Landing = Landing.IN_REVIEW
+    acceptors: Acceptors = Acceptors.PEOPLE
+    evidence: Annotated[list[EvidenceKind], Meta(max_length=5)] = field(
+        default_factory=lambda: list(EvidenceKind)
+    )
+
+    def policy(self) -> WorkPolicy:
+        kinds = tuple(kind for kind in EvidenceKind if kind in self.evidence)
+        return WorkPolicy(landing=self.landing, acceptors=self.acceptors, evidence=kinds)
+
+
+class PolicyOut(Struct, frozen=True):
+    landing: Landing
+    acceptors: Acceptors
+    evidence: list[EvidenceKind]
+
+    @classmethod
+    def of(cls, policy: WorkPolicy) -> "PolicyOut":
+        return cls(
+            landing=policy.landing, acceptors=policy.acceptors, evidence=list(policy.evidence)
+        )
+
+
 class ProjectOut(Struct, frozen=True):
     id: UUID
     key: str
@@ -38,6 +77,7 @@ class ProjectOut(Struct, frozen=True):
     description: str
     lead_id: UUID
     visibility: Visibility
+    policy: PolicyOut
     version: int
     created_at: datetime
     archived_at: datetime | None
@@ -51,6 +91,7 @@ class ProjectOut(Struct, frozen=True):
             description=project.description,
             lead_id=project.lead_id,
             visibility=project.visibility,
+            policy=PolicyOut.of(project.policy),
             version=project.version,
             created_at=project.created_at,
             archived_at=project.archived_at,

@@ -41,3 +41,8 @@ class LastMember(Conflict):
 class LeadIsMember(Conflict):
     code = "project.lead_is_member"
     message = "The lead of {key} stays its member. Name another lead first."
+
+
+class AcceptanceNotYours(NotAllowed):
+    code = "project.acceptance_not_yours"
+    message = "You cannot accept the work of {who}: {why}. Ask somebody who may."

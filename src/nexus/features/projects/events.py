@@ -31,6 +31,15 @@ class ProjectUpdated(_ProjectEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ProjectPolicyChanged(_ProjectEvent):
+    """What it takes to finish a task of it."""
+
+    name: ClassVar[str] = "project.policy_changed"
+
+    changes: Changes
+
+
+@dataclass(frozen=True, kw_only=True)
 class ProjectMemberAdded(_ProjectEvent):
     name: ClassVar[str] = "project.member_added"
 

@@ -8,7 +8,16 @@ from uuid import UUID
 from sqlalchemy import Row, Select, delete, exists, func, insert, select, true, update
 from sqlalchemy.exc import IntegrityError
 
-from nexus.features.projects.domain import Project, ProjectId, ProjectMember, Visibility
+from nexus.features.projects.domain import (
+    Acceptors,
+    EvidenceKind,
+    Landing,
+    Project,
+    ProjectId,
+    ProjectMember,
+    Visibility,
+    WorkPolicy,
+)
 from nexus.features.projects.errors import ProjectKeyTaken, ProjectNotFound
 from nexus.features.projects.tables import ProjectMemberRow, ProjectRepositoryRow, ProjectRow
 from nexus.platform.actor import ActorId
@@ -229,6 +238,9 @@ def _columns(project: Project) -> dict[str, Any]:
         "lead_id": project.lead_id,
         "visibility": project.visibility.value,
         "last_number": project.last_number,
+        "landing": project.policy.landing.value,
+        "acceptors": project.policy.acceptors.value,
+        "evidence": [kind.value for kind in project.policy.evidence],
         "version": project.version,
         "created_at": project.created_at,
         "archived_at": project.archived_at,
@@ -248,4 +260,9 @@ def _project(row: Row[Any]) -> Project:
         version=row.version,
         created_at=row.created_at,
         archived_at=row.archived_at,
+        policy=WorkPolicy(
+            landing=Landing(row.landing),
+            acceptors=Acceptors(row.acceptors),
+            evidence=tuple(EvidenceKind(kind) for kind in row.evidence),
+        ),
     )

@@ -4,12 +4,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID
 
-from nexus.features.projects.domain import Project, ProjectId, ProjectMember, Visibility
+from nexus.features.projects.domain import (
+    Project,
+    ProjectId,
+    ProjectMember,
+    Visibility,
+    WorkPolicy,
+)
 from nexus.features.projects.errors import LeadIsMember, LeadUnknown, ProjectMemberNotFound
 from nexus.features.projects.events import (
     ProjectCreated,
     ProjectMemberAdded,
     ProjectMemberRemoved,
+    ProjectPolicyChanged,
     ProjectRepositoryAdded,
     ProjectRepositoryRemoved,
     ProjectUpdated,
@@ -132,6 +139,23 @@ class ProjectService:
             await self._members.add(new.id, by.id, at)
         await self._projects.save(new)
         self._events.record(ProjectUpdated(project_id=new.id, changes=changes), by=by)
+        return new
+
+    async def set_policy(
+        self, key: str, policy: WorkPolicy, *, version: int | None, by: Actor
+    ) -> Project:
+        """Say what it takes to finish a task of a project. The same policy changes nothing."""
+        old = await self._projects.get(key, lock=True)
+        old.check_managed_by(by)
+        if version not in {None, old.version}:
+            raise Stale(what="project", current=old.version, given=version)
+        changes = changes_between(old.policy, policy, "landing", "acceptors", "evidence")
+        if not changes:
+            return old
+        new = replace(old, policy=policy, version=old.version + 1)
+
+        await self._projects.save(new)
+        self._events.record(ProjectPolicyChanged(project_id=new.id, changes=changes), by=by)
         return new
 
     async def take_numbers(self, key: str, count: int) -> Project:

@@ -1,12 +1,13 @@
 """The tables of projects."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from nexus.platform.columns import Base, ExactText, TenantRow, within_workspace
+from nexus.platform.columns import Base, ExactText, Json, TenantRow, within_workspace
 
 
 class ProjectRow(TenantRow, Base):
@@ -27,6 +28,9 @@ class ProjectRow(TenantRow, Base):
     visibility: Mapped[str]
     last_number: Mapped[int]
     version: Mapped[int]
+    landing: Mapped[str]
+    acceptors: Mapped[str]
+    evidence: Mapped[list[Any]] = mapped_column(Json)
     created_at: Mapped[datetime]
     archived_at: Mapped[datetime | None]
 

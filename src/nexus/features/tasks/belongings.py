@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Text, Uuid, and_, cast, literal, null, select, union_all
+from sqlalchemy import Row, Text, Uuid, and_, case, cast, literal, null, or_, select, union_all
 from sqlalchemy.orm import aliased
 
 from nexus.features.tasks.domain import (
@@ -18,16 +18,20 @@ from nexus.features.tasks.domain import (
     TaskLink,
     TaskStatus,
 )
+from nexus.features.tasks.holds import Hold, Holder, RunId, RunState
 from nexus.features.tasks.tables import (
+    AssignmentRow,
     LabelRow,
     TaskAssigneeRow,
     TaskDependencyRow,
+    TaskHoldRow,
     TaskLabelRow,
     TaskLinkRow,
     TaskRecurrenceRow,
     TaskRow,
 )
 from nexus.platform.actor import ActorKind
+from nexus.platform.columns import database_clock, moment_text, read_moment
 from nexus.platform.database import Transaction
 from nexus.platform.prepared import Prepared, Template
 from nexus.platform.rows import ActorRow
@@ -84,6 +88,24 @@ class Belongings:
         )
 
     @property
+    def hold(self) -> Hold | None:
+        for row in self._of("hold"):
+            fence, lease, expires, heartbeat, state, holder = (
+                row.a, row.b, row.c, row.d, row.e, row.f
+            )
+            kind, _, name = holder.partition(":")
+            return Hold(
+                run_id=RunId(row.id),
+                fence=int(fence),
+                holder=Holder(id=row.other_id, kind=ActorKind(kind), name=name),
+                is_live=lease == "live",
+                expires_at=read_moment(expires) if expires else None,
+                heartbeat_at=read_moment(heartbeat),
+                run_state=RunState(state),
+            )
+        return None
+
+    @property
     def recurrence(self) -> Recurrence | None:
         for row in self._of("recurrence"):
             return Recurrence.read(row.a, row.b, row.c, row.d)
@@ -108,6 +130,7 @@ async def completed(tasks: Sequence[Task], tx: Transaction) -> list[Task]:
             dependencies=own.dependencies,
             links=own.links,
             recurrence=own.recurrence,
+            hold=own.hold,
         )
         for task in tasks
         for own in [found[task.id]]
@@ -136,14 +159,29 @@ def _shown_in_lists(of: Template) -> list[Any]:
     assignees = _rows("assignee", TaskAssigneeRow.task_id, *people)
     dependencies = _rows("dependency", edges.task_id, other.id, _NO_ID, *brief)
     parents = _rows("parent", TaskRow.id, other.id, _NO_ID, *brief)
+    holds, runs = TaskHoldRow, AssignmentRow
+    lease = case((is_live(holds), "live"), else_="")
+    times = (moment_text(holds.expires_at), moment_text(runs.heartbeat_at))
+    holder = ActorRow.kind.concat(":").concat(ActorRow.name)
+    of_hold = (cast(holds.fence, Text()), lease, *times, runs.state, holder)
+    held = _rows("hold", holds.task_id, runs.id, ActorRow.id, *of_hold)
     return [
         _of(TaskLabelRow, of, labels).join(LabelRow, LabelRow.id == TaskLabelRow.label_id),
         _of(TaskAssigneeRow, of, assignees).join(ActorRow, ActorRow.id == TaskAssigneeRow.actor_id),
         _of(edges, of, dependencies).join(other, and_(other.id == edges.depends_on_id, seen)),
+        _of(holds, of, held)
+        .join(runs, runs.id == holds.assignment_id)
+        .join(ActorRow, ActorRow.id == holds.actor_id),
         parents.join(other, and_(other.id == TaskRow.parent_id, seen)).where(
             TaskRow.workspace_id == of.workspace_id, of.is_given(TaskRow.id, "task_ids", Uuid())
         ),
     ]
+
+
+def is_live(holds: Any) -> Any:
+    """True for a hold that the database's clock says is not over."""
+    not_expired = or_(holds.expires_at.is_(None), holds.expires_at > database_clock())
+    return and_(holds.ended_at.is_(None), not_expired)
 
 
 def _only_of_one(of: Template) -> list[Any]:

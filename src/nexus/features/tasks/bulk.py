@@ -12,13 +12,15 @@ from nexus.features.tasks.domain import (
     TaskStatus,
 )
 from nexus.features.tasks.editing import changes_of, edited, fields_of
-from nexus.features.tasks.errors import ReferenceUnknown, StaleTasks, TaskTwice
+from nexus.features.tasks.errors import AgentsSubmit, ReferenceUnknown, StaleTasks, TaskTwice
 from nexus.features.tasks.events import TaskStatusChanged, TaskUpdated
+from nexus.features.tasks.holds import attributed
 from nexus.features.tasks.labels import Label, LabelRepository
 from nexus.features.tasks.making import TaskMaker
+from nexus.features.tasks.moving import StatusMover
 from nexus.features.tasks.recurring import Series
 from nexus.features.tasks.repository import TaskRepository
-from nexus.platform.actor import Actor, ActorId
+from nexus.platform.actor import Actor, ActorId, ActorKind
 from nexus.platform.clock import now
 from nexus.platform.events import EventLog, changes_between
 from nexus.platform.fields import folded
@@ -40,6 +42,7 @@ class BulkService:
         labels: LabelRepository,
         graph: TaskGraph,
         maker: TaskMaker,
+        mover: StatusMover,
         series: Series,
         events: EventLog,
     ) -> None:
@@ -47,6 +50,7 @@ class BulkService:
         self._labels = labels
         self._graph = graph
         self._maker = maker
+        self._mover = mover
         self._series = series
         self._events = events
 
@@ -59,11 +63,14 @@ class BulkService:
         if any(item.status or "parent" in item.edit for item in items):
             await self._graph.lock()
         olds = await self._load(items)
+        by = _writer(items, olds, by)
         changes = await self._decide(items, olds, await self._placed(items, olds))
         changed = [one for one in changes if one.new.version != one.old.version]
         if not changed:
             return [one.new for one in changes]
 
+        moved = [(one.old, one.new.status) for one in changed]
+        await self._mover.holds.overrule(moved, by=by)
         await self._tasks.save_many([(one.new, one.placed) for one in changed])
         await self._save_labels(changed)
         await self._save_assignees(changed)
@@ -198,3 +205,12 @@ def _check_changeable(task: Task, item: BulkItem) -> None:
     """An archived task is changed only in the step that takes it out of the archive."""
     if item.edit.get("archived") is not False:
         task.check_not_archived()
+
+
+def _writer(items: Sequence[BulkItem], olds: Sequence[Task], by: Actor) -> Actor:
+    """Who writes: an agent under its fence, where it holds one of them; never a status."""
+    if by.kind is ActorKind.AGENT:
+        for item, old in zip(items, olds, strict=True):
+            if item.status:
+                raise AgentsSubmit(key=old.key)
+    return attributed(by, [old.hold for old in olds], key=", ".join(old.key for old in olds))

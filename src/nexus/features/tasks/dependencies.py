@@ -21,6 +21,7 @@ from nexus.features.tasks.graph import (
     needs_of_tasks,
     unlocks,
 )
+from nexus.features.tasks.holds import attributed
 from nexus.features.tasks.repository import TaskRepository
 from nexus.platform.actor import Actor
 from nexus.platform.clock import now
@@ -219,6 +220,7 @@ class DependencyService:
         if other is None:
             raise ReferenceUnknown(id=on, field="depends_on")
         old.check_not_archived()
+        by = attributed(by, [old.hold], key=old.key)
         if any(one.id == other.id for one in old.dependencies):
             return old
         await self._graph.check_dependency(old, other)
@@ -251,6 +253,7 @@ class DependencyService:
         if other is None or all(one.id != other.id for one in old.dependencies):
             return old
         old.check_not_archived()
+        by = attributed(by, [old.hold], key=old.key)
         new = replace(
             old,
             dependencies=tuple(one for one in old.dependencies if one.id != other.id),

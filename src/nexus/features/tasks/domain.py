@@ -1,7 +1,7 @@
 """A task and the moves that it may make: pure."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import IntEnum, StrEnum
@@ -18,6 +18,7 @@ from nexus.features.tasks.errors import (
     TaskNotFound,
 )
 from nexus.features.tasks.highlights import Highlight
+from nexus.features.tasks.holds import Hold
 from nexus.features.tasks.recurrence import Recurrence
 from nexus.platform.actor import ActorId, ActorKind, WorkspaceId
 
@@ -143,6 +144,8 @@ class Task:
     complexity_manual: int | None = None
     due_on: date | None = None
     repository_id: UUID | None = None
+    footprint: tuple[str, ...] = ()
+    learned_footprint: tuple[str, ...] = ()
     parent_id: TaskId | None = None
     custom: Mapping[str, Any] = field(default_factory=dict[str, Any])
     rank: str
@@ -163,6 +166,7 @@ class Task:
     dependencies: tuple[TaskBrief, ...] = ()
     links: tuple[TaskLink, ...] = ()
     recurrence: Recurrence | None = None
+    hold: Hold | None = None
 
     @property
     def key(self) -> str:
@@ -175,6 +179,11 @@ class Task:
     @property
     def complexity(self) -> int | None:
         return self.complexity_manual or self.complexity_auto
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The patterns of the files that the task is about: those said, else those learned."""
+        return self.footprint or self.learned_footprint
 
     def is_ready_for(self, actor_id: ActorId) -> bool:
         assigned = {assignee.id for assignee in self.assignees}
@@ -223,6 +232,18 @@ class Task:
         )
         return replace(self, acceptance=items, version=self.version + 1, updated_at=at)
 
+    def with_items_met(
+        self, item_ids: Collection[UUID], *, by: ActorId, at: datetime
+    ) -> "Task":
+        """The task with those of these items met that were not yet; for a change that counts."""
+        items = tuple(
+            replace(item, met_at=at, met_by=by)
+            if item.id in item_ids and item.met_at is None
+            else item
+            for item in self.acceptance
+        )
+        return replace(self, acceptance=items)
+
     def check_not_archived(self) -> None:
         if self.archived_at:
             raise TaskArchived(key=self.key)
@@ -263,6 +284,7 @@ class TaskSummary:
     assignees: tuple[Assignee, ...]
     parent: TaskBrief | None
     dependencies: tuple[TaskBrief, ...]
+    hold: Hold | None
     highlights: tuple[Highlight, ...]
 
 
@@ -279,6 +301,7 @@ class TaskFields(TypedDict, total=False):
     repository_id: UUID | None
     custom: Mapping[str, Any]
     complexity_auto: int | None
+    footprint: tuple[str, ...]
 
 
 class TaskEdit(TaskFields, total=False):

@@ -20,6 +20,7 @@ from nexus.features.tasks.domain import (
     TaskRef,
     TaskStatus,
 )
+from nexus.features.tasks.holds import Hold, Holder
 from nexus.features.tasks.recurrence import Recurrence, RecurrenceTrigger
 from nexus.platform.actor import ActorId, ActorKind
 from nexus.platform.fields import NO_NUL, Line, Name, ProjectKey, Text
@@ -29,6 +30,13 @@ Ref = Annotated[str, Meta(max_length=60, examples=["API-42"], description="A tas
 Complexity = Annotated[int, Meta(ge=1, le=10)]
 Labels = Annotated[list[Name], Meta(max_length=50)]
 Assignees = Annotated[list[UUID], Meta(max_length=50)]
+Glob = Annotated[
+    str,
+    Meta(
+        pattern="^[^\\x00-\\x1f]+$", min_length=1, max_length=300, examples=["src/api/**", "docs/*.md"]
+    ),
+]
+Globs = Annotated[list[Glob], Meta(max_length=100)]
 LinkKind = Annotated[
     str, Meta(pattern="^[a-z][a-z-]{1,49}$", examples=["related", "duplicates", "discovered-from"])
 ]
@@ -61,6 +69,7 @@ class TaskIn(Struct, forbid_unknown_fields=True, frozen=True):
     labels: Labels = []
     due_on: date | None = None
     repository_id: UUID | None = None
+    footprint: Globs = []
     parent: Ref | None = None
     dependencies: Annotated[list[Ref], Meta(max_length=100)] = []
     assignees: Assignees = []
@@ -78,6 +87,7 @@ class TaskIn(Struct, forbid_unknown_fields=True, frozen=True):
                 complexity_manual=self.complexity_manual,
                 due_on=self.due_on,
                 repository_id=self.repository_id,
+                footprint=tuple(self.footprint),
                 custom=self.custom,
             ),
             status=self.status,
@@ -102,6 +112,7 @@ class TaskPatch(Struct, forbid_unknown_fields=True, frozen=True):
     labels: Labels | UnsetType = UNSET
     due_on: date | UnsetType | None = UNSET
     repository_id: UUID | UnsetType | None = UNSET
+    footprint: Globs | UnsetType = UNSET
     parent: Ref | UnsetType | None = UNSET
     assignees: Assignees | UnsetType = UNSET
     custom: dict[str, Any] | UnsetType = UNSET
@@ -115,6 +126,8 @@ class TaskPatch(Struct, forbid_unknown_fields=True, frozen=True):
         }
         if "priority" in values:
             values["priority"] = priority_of(values["priority"])
+        if "footprint" in values:
+            values["footprint"] = tuple(values["footprint"])
         if "acceptance" in values:
             values["acceptance"] = [(item.id, item.text) for item in values["acceptance"]]
         return TaskEdit(**values)
@@ -262,6 +275,36 @@ class RecurrenceOut(Struct, frozen=True):
         return cls(rule=one.rule, trigger=one.trigger, starts_on=one.starts_on, next_on=one.next_on)
 
 
+class HolderOut(Struct, frozen=True):
+    id: UUID
+    kind: ActorKind
+    name: str
+
+    @classmethod
+    def of(cls, holder: Holder) -> "HolderOut":
+        return cls(id=holder.id, kind=holder.kind, name=holder.name)
+
+
+class HoldOut(Struct, frozen=True):
+    """Who works on a task now. `expires_at` is null for people, who say themselves when it ends."""
+
+    run_id: UUID
+    fence: int
+    holder: HolderOut
+    heartbeat_at: datetime
+    expires_at: datetime | None
+
+    @classmethod
+    def of(cls, hold: Hold) -> "HoldOut":
+        return cls(
+            run_id=hold.run_id,
+            fence=hold.fence,
+            holder=HolderOut.of(hold.holder),
+            heartbeat_at=hold.heartbeat_at,
+            expires_at=hold.expires_at,
+        )
+
+
 class TaskOut(Struct, frozen=True):
     """A whole task. `is_ready` says whether the caller could begin it now."""
 
@@ -291,6 +334,9 @@ class TaskOut(Struct, frozen=True):
     unlock_count: int
     due_on: date | None
     repository_id: UUID | None
+    footprint: list[str]
+    learned_footprint: list[str]
+    hold: HoldOut | None
     custom: dict[str, Any]
     rank: str
     version: int
@@ -330,6 +376,9 @@ class TaskOut(Struct, frozen=True):
             unlock_count=task.unlock_count,
             due_on=task.due_on,
             repository_id=task.repository_id,
+            footprint=list(task.footprint),
+            learned_footprint=list(task.learned_footprint),
+            hold=HoldOut.of(task.hold) if task.hold and task.hold.is_live else None,
             custom=dict(task.custom),
             rank=task.rank,
             version=task.version,

@@ -22,6 +22,7 @@ _PLAIN_FIELDS = (
     "complexity_manual",
     "due_on",
     "repository_id",
+    "footprint",
     "custom",
 )
 

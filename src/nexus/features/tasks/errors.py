@@ -1,6 +1,6 @@
 """What can be wrong with tasks, their graph and their labels."""
 
-from nexus.platform.errors import Conflict, Invalid, NotFound
+from nexus.platform.errors import Conflict, Invalid, NotAllowed, NotFound
 
 
 class TaskNotFound(NotFound):
@@ -124,3 +124,57 @@ class TooManySubtasks(Conflict):
 class ExplainOrder(Invalid):
     code = "task.explain_order"
     message = "'explain' gives the reasons of the order 'next'. Ask with 'sort=next'."
+
+
+class AlreadyHeld(Conflict):
+    code = "task.already_held"
+    message = "{key} is taken: {reason}. Take another task, or wait until it is free."
+
+
+class FenceMissing(Conflict):
+    code = "task.fence_missing"
+    message = (
+        "You hold {key}: send the fence that the claim returned, as header Nexus-Fence, so that "
+        "nothing is written after you have lost it."
+    )
+
+
+class FenceSuperseded(Conflict):
+    code = "task.fence_superseded"
+    message = (
+        "Fence {fence} is no longer good for {key}: {reason}. Nothing was changed. Stop working "
+        "on it, and claim again if there is more to do."
+    )
+
+
+class AgentsSubmit(NotAllowed):
+    code = "task.agents_submit"
+    message = (
+        "An agent does not set the status of {key}: it claims a task, and then submits, releases "
+        "or fails its run."
+    )
+
+
+class NotReadyToClaim(Conflict):
+    code = "task.not_ready"
+    message = "{key} cannot be taken now: {reason} GET /tasks/{key}/why says more."
+
+
+class RunNotFound(NotFound):
+    code = "run.not_found"
+    message = "There is no run '{id}' that you can see."
+
+
+class RunNotYours(NotAllowed):
+    code = "run.not_yours"
+    message = "This run of {key} is {who}'s. Only they report, submit or release it."
+
+
+class RunOver(Conflict):
+    code = "run.over"
+    message = "This run of {key} is {state}: {reason}. Nothing was changed."
+
+
+class FootprintNotUsable(Invalid):
+    code = "task.footprint_not_usable"
+    message = "'{given}' is no path pattern: {why}. Write it like 'src/api/**' or 'docs/*.md'."

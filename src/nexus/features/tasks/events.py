@@ -1,6 +1,7 @@
 """What happens to tasks."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
@@ -159,3 +160,78 @@ class LabelRemoved(Event):
 
     label_id: UUID
     title: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskClaimed(TaskEvent):
+    """Somebody works on it now. `lease_s` is null for people; `holder_id` is who works."""
+
+    name: ClassVar[str] = "task.claimed"
+
+    run_id: UUID
+    fence: int
+    holder_id: UUID
+    lease_s: int | None
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunEvent(TaskEvent):
+    """About one run; the task may have later ones."""
+
+    subject_field: ClassVar[str] = "run_id"
+    subject_noun: ClassVar[str] = "run"
+
+    run_id: UUID
+    fence: int
+    holder_id: UUID
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunEnded(RunEvent):
+    """The base of all ends; `reason` is for people."""
+
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSubmitted(RunEnded):
+    """The agent says that it is done; `reason` is its summary in short."""
+
+    name: ClassVar[str] = "run.submitted"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunAccepted(RunEnded):
+    name: ClassVar[str] = "run.accepted"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRejected(RunEnded):
+    """Somebody sent the work back."""
+
+    name: ClassVar[str] = "run.rejected"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFailed(RunEnded):
+    name: ClassVar[str] = "run.failed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunReleased(RunEnded):
+    name: ClassVar[str] = "run.released"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunExpired(RunEnded):
+    """No sign of life came before the end of the lease."""
+
+    name: ClassVar[str] = "run.expired"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunCancelled(RunEnded):
+    """Somebody else ended it."""
+
+    name: ClassVar[str] = "run.cancelled"

@@ -11,6 +11,7 @@ from nexus.features.tasks.errors import (
     TaskNotFound,
 )
 from nexus.features.tasks.events import TaskLinkAdded, TaskLinkRemoved
+from nexus.features.tasks.holds import attributed
 from nexus.features.tasks.repository import TaskRepository
 from nexus.platform.actor import Actor
 from nexus.platform.clock import now
@@ -31,6 +32,7 @@ class LinkService:
             raise LinkTarget
         old = await self._tasks.get(TaskRef.of(ref), lock=True)
         old.check_not_archived()
+        by = attributed(by, [old.hold], key=old.key)
         other = await self._other(task) if task else None
         at = now()
         made = NewLink(
@@ -57,6 +59,7 @@ class LinkService:
         old = await self._tasks.get(TaskRef.of(ref), lock=True)
         link = next((one for one in old.links if one.id == link_id), None)
         old.check_not_archived()
+        by = attributed(by, [old.hold], key=old.key)
         if link is None:
             raise LinkNotFound(key=old.key, id=link_id)
         kept = tuple(one for one in old.links if one.id != link_id)

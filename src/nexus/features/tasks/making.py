@@ -24,6 +24,7 @@ from nexus.features.tasks.errors import (
     TaskArchived,
 )
 from nexus.features.tasks.events import TaskCreated
+from nexus.features.tasks.footprints import checked as footprint_checked
 from nexus.features.tasks.labels import Label, LabelRepository
 from nexus.features.tasks.ranks import rank_of_number
 from nexus.features.tasks.repository import TaskRepository
@@ -44,10 +45,12 @@ class FieldRules:
         self._fields = fields
 
     async def tidied(self, fields: TaskFields) -> TaskFields:
-        """Raises CustomTooLarge or RepositoryUnknown."""
+        """Raises CustomTooLarge, FootprintNotUsable or RepositoryUnknown."""
         checked = fields.copy()
         if "title" in fields:
             checked["title"] = tidy(fields["title"])
+        if "footprint" in fields:
+            checked["footprint"] = footprint_checked(fields["footprint"])
         if "custom" in fields:
             size = len(msgspec.json.encode(fields["custom"]))
             if size > MAX_CUSTOM_BYTES:

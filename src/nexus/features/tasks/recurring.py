@@ -7,6 +7,7 @@ from datetime import date
 from nexus.features.tasks.domain import Task, TaskDraft, TaskFields, TaskId, TaskRef
 from nexus.features.tasks.errors import TaskFinished
 from nexus.features.tasks.events import TaskRecurred, TaskRecurrenceChanged, TaskRecurrenceRemoved
+from nexus.features.tasks.holds import attributed
 from nexus.features.tasks.making import TaskMaker
 from nexus.features.tasks.recurrence import Recurrence, RecurrenceTrigger
 from nexus.features.tasks.recurrences import RecurrenceRepository
@@ -66,6 +67,7 @@ class RecurrenceService:
         """Let a task come again by a rule. The same rule again changes nothing."""
         old = await self._tasks.get(TaskRef.of(ref), lock=True)
         old.check_not_archived()
+        by = attributed(by, [old.hold], key=old.key)
         if old.is_finished:
             raise TaskFinished(key=old.key, status=old.status.value)
         at = now()
@@ -86,6 +88,7 @@ class RecurrenceService:
     async def unrecur(self, ref: str, *, by: Actor) -> Task:
         """Let a task no longer come again. Where it did not, nothing changes."""
         old = await self._tasks.get(TaskRef.of(ref), lock=True)
+        by = attributed(by, [old.hold], key=old.key)
         if old.recurrence is None:
             return old
 

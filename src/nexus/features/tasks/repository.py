@@ -66,7 +66,7 @@ class TaskRepository:
         row = (await _one_task(self._tx, (bool(ref.id), lock), **named)).first()
         if row is None:
             raise TaskNotFound(id=ref.text)
-        return _task(row)
+        return task_of(row)
 
     async def get_assigned(self, ref: TaskRef) -> tuple[Task, set[str]]:
         """One task with its assignees alone, and the keys of projects that are hidden."""
@@ -104,7 +104,7 @@ class TaskRepository:
             if row.who_id
         ]
         hidden: set[str] = {key for key in (found[0].hidden_keys or "").split(",") if key}
-        return replace(_task(found[0]), assignees=tuple(people)), hidden
+        return replace(task_of(found[0]), assignees=tuple(people)), hidden
 
     async def get_with_anchor(self, ref: TaskRef, anchor: TaskRef) -> tuple[Task, Task | None]:
         """A task to change, whole, and another one beside it (None if there is none), locked."""
@@ -123,7 +123,7 @@ class TaskRepository:
         query = self._tasks().where(self._named(refs)).order_by(TaskRow.id)
         if lock:
             query = query.with_for_update(key_share=True)
-        tasks = [_task(row) for row in await self._tx.execute(query)]
+        tasks = [task_of(row) for row in await self._tx.execute(query)]
         by_id: dict[UUID, Task] = {task.id: task for task in tasks}
         by_key = {task.key: task for task in tasks}
         if any(ref.key and ref.key not in by_key for ref in refs) and tasks:
@@ -144,7 +144,7 @@ class TaskRepository:
     async def list_whole(self, task_ids: Collection[TaskId]) -> list[Task]:
         """Tasks by id with all that belongs to them, as far as the viewer may see them."""
         found = await self._tx.execute(self._tasks().where(TaskRow.id.in_(task_ids)))
-        return await self.complete([_task(row) for row in found])
+        return await self.complete([task_of(row) for row in found])
 
     async def count_unscored_below(self, task_id: TaskId) -> int:
         found = await self._tx.execute(
@@ -255,7 +255,7 @@ class TaskRepository:
             .order_by(TaskRow.number)
             .with_for_update(key_share=True)
         )
-        return [_task(row) for row in rows]
+        return [task_of(row) for row in rows]
 
     async def add_former_keys(self, tasks: Sequence[Task]) -> None:
         """Let the keys that tasks have now lead to them for ever."""
@@ -347,6 +347,8 @@ def _columns(task: Task) -> dict[str, Any]:
         "complexity_manual": task.complexity_manual,
         "due_on": task.due_on,
         "repository_id": task.repository_id,
+        "footprint": list(task.footprint),
+        "learned_footprint": list(task.learned_footprint),
         "parent_id": task.parent_id,
         "custom": dict(task.custom),
         "rank": task.rank,
@@ -364,7 +366,7 @@ def _columns(task: Task) -> dict[str, Any]:
     }
 
 
-def _task(row: Row[Any]) -> Task:
+def task_of(row: Row[Any]) -> Task:
     return Task(
         id=row.id,
         workspace_id=row.workspace_id,
@@ -382,6 +384,8 @@ def _task(row: Row[Any]) -> Task:
         complexity_manual=row.complexity_manual,
         due_on=row.due_on,
         repository_id=row.repository_id,
+        footprint=tuple(row.footprint),
+        learned_footprint=tuple(row.learned_footprint),
         parent_id=row.parent_id,
         custom=row.custom,
         rank=row.rank,

@@ -7,7 +7,6 @@ from uuid import UUID
 from nexus.features.tasks.dependencies import TaskGraph
 from nexus.features.tasks.domain import (
     Task,
-    TaskBrief,
     TaskDraft,
     TaskEdit,
     TaskId,
@@ -15,22 +14,22 @@ from nexus.features.tasks.domain import (
     TaskStatus,
 )
 from nexus.features.tasks.editing import changes_of, edited, fields_of
-from nexus.features.tasks.errors import PositionNeighbour, TaskNotFound
+from nexus.features.tasks.errors import AgentsSubmit, PositionNeighbour, TaskNotFound
 from nexus.features.tasks.events import (
     TaskComplexityInherited,
     TaskMoved,
-    TaskStatusChanged,
     TaskUpdated,
 )
+from nexus.features.tasks.holds import attributed
 from nexus.features.tasks.labels import LabelRepository
 from nexus.features.tasks.making import TaskMaker
+from nexus.features.tasks.moving import StatusMover
 from nexus.features.tasks.ranks import rank_below, rank_between
-from nexus.features.tasks.recurring import Series
 from nexus.features.tasks.repository import TaskRepository
-from nexus.platform.actor import Actor
+from nexus.platform.actor import Actor, ActorKind
 from nexus.platform.clock import now
 from nexus.platform.errors import Stale
-from nexus.platform.events import EventLog, changes_between
+from nexus.platform.events import EventLog
 
 
 class TaskService:
@@ -40,19 +39,19 @@ class TaskService:
         labels: LabelRepository,
         graph: TaskGraph,
         maker: TaskMaker,
-        series: Series,
+        mover: StatusMover,
         events: EventLog,
     ) -> None:
         self._tasks = tasks
         self._labels = labels
         self._graph = graph
         self._maker = maker
-        self._series = series
+        self._mover = mover
         self._events = events
 
     async def create(self, draft: TaskDraft, *, by: Actor) -> Task:
         """A new task at the end of its project's board."""
-        return await self._maker.create(draft, by=by)
+        return await self._maker.create(draft, by=await self._mover.holds.writer(by))
 
     async def get(self, ref: str) -> Task:
         return await self._tasks.get(TaskRef.of(ref))
@@ -67,6 +66,7 @@ class TaskService:
             await self._graph.lock()
         old = await self._tasks.get(TaskRef.of(ref), lock=True)
         _check_version(old, version)
+        by = attributed(by, [old.hold], key=old.key)
         at = now()
         if edit.get("archived") is not False and set(edit) != {"archived"}:
             old.check_not_archived()
@@ -100,31 +100,19 @@ class TaskService:
     async def set_status(
         self, ref: str, status: TaskStatus, *, version: int | None, by: Actor
     ) -> Task:
-        """Move a task. Setting the status that it has changes nothing and says nothing."""
-        if status.is_finished or status is TaskStatus.TODO:
-            await self._graph.lock()  # it may let others go, or hold them up again
-        old = await self._tasks.get(TaskRef.of(ref), lock=True)
-        _check_version(old, version)
-        new = old.moved_to(status, at=now())
-        if new is old:
-            return old
+        """Move a task. Setting the status that it has changes nothing and says nothing.
 
-        await self._tasks.save(new, was=old)
-        freed: list[TaskBrief] = []
-        if old.is_finished != new.is_finished:
-            new, freed = await self._graph.finished_or_reopened(new)
-        if new.is_finished and not old.is_finished:
-            await self._series.finished(new, by=by)
-        self._events.record(
-            TaskStatusChanged(
-                **new.about(),
-                changes=changes_between(old, new, "status"),
-                became_ready=[task.key for task in freed],
-                by_cancelling=status is TaskStatus.CANCELLED,
-            ),
-            by=by,
-        )
-        return new
+        A person's move ends whatever hold the task has; agents move tasks through their runs.
+        """
+        await self._mover.lock_for(status)
+        old = await self._tasks.get(TaskRef.of(ref), lock=True)
+        if by.kind is ActorKind.AGENT:
+            raise AgentsSubmit(key=old.key)
+        _check_version(old, version)
+        by = attributed(by, [old.hold], key=old.key)
+
+        await self._mover.holds.overrule([(old, status)], by=by)
+        return await self._mover.move(old, status, by=by)
 
     async def move(self, ref: str, *, after: str | None, before: str | None, by: Actor) -> Task:
         """Put a task right below or above another one on its project's board."""
@@ -136,6 +124,7 @@ class TaskService:
             raise PositionNeighbour from error
         task, anchor = await self._tasks.get_with_anchor(TaskRef.of(ref), neighbour)
         task.check_not_archived()
+        by = attributed(by, [task.hold], key=task.key)
         if anchor is None or anchor.project_id != task.project_id or anchor.id == task.id:
             raise PositionNeighbour
         other = await self._tasks.neighbour(anchor, below=after is not None)
@@ -152,6 +141,7 @@ class TaskService:
         """Say that one acceptance item is met, or no longer is."""
         old = await self._tasks.get(TaskRef.of(ref), lock=True)
         old.check_not_archived()
+        by = attributed(by, [old.hold], key=old.key)
         new = old.with_item_met(item_id, by=by.id if is_met else None, at=now())
         was_met = any(item.id == item_id and item.met_at for item in old.acceptance)
         if was_met == is_met:

@@ -218,5 +218,6 @@ def _summary(row: Row[Any], own: Belongings, words: Sequence[str]) -> TaskSummar
         assignees=own.assignees,
         parent=own.parent,
         dependencies=own.dependencies,
+        hold=own.hold,
         highlights=highlights(texts, words),
     )

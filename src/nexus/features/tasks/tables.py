@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, SmallInteger, UniqueConstraint, text
+from sqlalchemy import BigInteger, ForeignKey, Index, SmallInteger, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from nexus.platform.columns import Base, ExactText, Json, Serial, TenantRow, within_workspace
@@ -12,6 +12,8 @@ from nexus.platform.columns import Base, ExactText, Json, Serial, TenantRow, wit
 # SQLite knows nothing of how many rows a workspace has. Where an index begins with workspace_id,
 # another one for (workspace_id, task_id) keeps it from walking through a whole workspace.
 _IS_READY = text("status = 'todo' AND open_dependencies = 0 AND open_subtasks = 0")
+
+_IS_UNDER_WAY = text("state IN ('working', 'needs_input')")
 
 
 class TaskRow(TenantRow, Base):
@@ -65,6 +67,8 @@ class TaskRow(TenantRow, Base):
     complexity_manual: Mapped[int | None] = mapped_column(SmallInteger)
     due_on: Mapped[date | None]
     repository_id: Mapped[UUID | None]
+    footprint: Mapped[list[Any]] = mapped_column(Json)
+    learned_footprint: Mapped[list[Any]] = mapped_column(Json)
     parent_id: Mapped[UUID | None]
     custom: Mapped[dict[str, Any]] = mapped_column(Json)
     rank: Mapped[str] = mapped_column(ExactText)
@@ -189,6 +193,100 @@ class TaskAssigneeRow(TenantRow, Base):
 
     task_id: Mapped[UUID] = mapped_column(primary_key=True)
     actor_id: Mapped[UUID] = mapped_column(primary_key=True)
+
+
+class AssignmentRow(TenantRow, Base):
+    """One hold of a task, from its claim to its end; for agents this is the run.
+
+    Of the money and tokens, `reserved_...` is what the claim set aside. Costs are millionths of
+    a US dollar.
+    """
+
+    __tablename__ = "assignments"
+    __table_args__ = (
+        UniqueConstraint("workspace_id", "id"),
+        UniqueConstraint("task_id", "fence"),
+        within_workspace("task_id", "tasks"),
+        within_workspace("actor_id", "actors"),
+        within_workspace("ended_by", "actors"),
+        Index(None, "workspace_id", "task_id", "fence"),
+        Index("ix_assignments_of_actor", "workspace_id", "actor_id", "state"),
+        Index("ix_assignments_newest", "workspace_id", "claimed_at", "id"),
+        Index(
+            "ix_assignments_under_way",
+            "workspace_id",
+            "actor_id",
+            postgresql_where=_IS_UNDER_WAY,
+            sqlite_where=_IS_UNDER_WAY,
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
+    task_id: Mapped[UUID]
+    actor_id: Mapped[UUID]
+    fence: Mapped[int]
+    state: Mapped[str] = mapped_column(ExactText)
+    lease_s: Mapped[int | None]
+    claimed_at: Mapped[datetime]
+    heartbeat_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    ended_by: Mapped[UUID | None]
+    reason: Mapped[str]
+    progress: Mapped[int | None] = mapped_column(SmallInteger)
+    note: Mapped[str]
+    summary: Mapped[str]
+    model: Mapped[str]
+    tokens_in: Mapped[int] = mapped_column(BigInteger)
+    tokens_out: Mapped[int] = mapped_column(BigInteger)
+    cost_micros: Mapped[int] = mapped_column(BigInteger)
+    reserved_tokens: Mapped[int] = mapped_column(BigInteger)
+    reserved_cost_micros: Mapped[int] = mapped_column(BigInteger)
+    allows_overlap: Mapped[bool]
+
+
+class TaskHoldRow(TenantRow, Base):
+    """Who works on a task now, or did last. The row stays, and its fence only rises."""
+
+    __tablename__ = "task_holds"
+    __table_args__ = (
+        within_workspace("task_id", "tasks"),
+        within_workspace("assignment_id", "assignments"),
+        within_workspace("actor_id", "actors"),
+        Index(None, "assignment_id"),
+        Index(None, "workspace_id", "actor_id"),
+        Index(
+            "ix_task_holds_open",
+            "workspace_id",
+            "expires_at",
+            postgresql_where=text("ended_at IS NULL"),
+            sqlite_where=text("ended_at IS NULL"),
+        ),
+    )
+
+    task_id: Mapped[UUID] = mapped_column(primary_key=True)
+    fence: Mapped[int]
+    assignment_id: Mapped[UUID]
+    actor_id: Mapped[UUID]
+    expires_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+
+
+class WorkLimitRow(TenantRow, Base):
+    """How many tasks of a project, or of a repository, agents may work on at once."""
+
+    __tablename__ = "work_limits"
+    __table_args__ = (
+        within_workspace("project_id", "projects"),
+        within_workspace("repository_id", "repositories"),
+        UniqueConstraint("workspace_id", "project_id"),
+        UniqueConstraint("workspace_id", "repository_id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    project_id: Mapped[UUID | None]
+    repository_id: Mapped[UUID | None]
+    max_running: Mapped[int]
 
 
 class LabelRow(TenantRow, Base):

@@ -7,6 +7,7 @@ from nexus.features.tasks.domain import Task, TaskRef
 from nexus.features.tasks.errors import TooManySubtasks
 from nexus.features.tasks.events import TaskTransferred
 from nexus.features.tasks.ranks import rank_of_number
+from nexus.features.tasks.holds import attributed
 from nexus.features.tasks.repository import TaskRepository
 from nexus.platform.actor import Actor
 from nexus.platform.clock import now
@@ -33,6 +34,7 @@ class TransferService:
         if project_key.upper() == old.project_key:
             return old
         old.check_not_archived()
+        by = attributed(by, [old.hold], key=old.key)
         olds = [old, *await self._tasks.list_below(old)]
         if len(olds) > MAX_AT_ONCE:
             raise TooManySubtasks(key=old.key, count=len(olds) - 1, limit=MAX_AT_ONCE)

@@ -6,13 +6,17 @@ from nexus.features.repositories.wiring import repository_service
 from nexus.features.tasks.arrivals import GraphIntake, TaskIntake
 from nexus.features.tasks.bulk import BulkService
 from nexus.features.tasks.departures import TaskDepartures
+from nexus.features.tasks.candidates import CandidateRepository
 from nexus.features.tasks.dependencies import DependencyService, TaskGraph
 from nexus.features.tasks.edges import EdgeRepository
 from nexus.features.tasks.graph_reading import GraphReader
+from nexus.features.tasks.holding import HoldService
 from nexus.features.tasks.labelling import LabelService
 from nexus.features.tasks.labels import LabelRepository
+from nexus.features.tasks.leases import LeaseRepository
 from nexus.features.tasks.linking import LinkService
 from nexus.features.tasks.making import FieldRules, TaskMaker
+from nexus.features.tasks.moving import HoldEnder, StatusMover
 from nexus.features.tasks.overview import OverviewService
 from nexus.features.tasks.recurrences import RecurrenceRepository
 from nexus.features.tasks.recurring import RecurrenceService, Series
@@ -26,9 +30,25 @@ from nexus.platform.database import Transaction
 def task_service(tx: Transaction) -> TaskService:
     tasks, labels = TaskRepository(tx), LabelRepository(tx)
     graph = TaskGraph(tasks, EdgeRepository(tx))
-    maker = task_maker(tx)
-    series = Series(RecurrenceRepository(tx), maker, tx.events)
-    return TaskService(tasks, labels, graph, maker, series, tx.events)
+    return TaskService(tasks, labels, graph, task_maker(tx), status_mover(tx), tx.events)
+
+
+def status_mover(tx: Transaction) -> StatusMover:
+    tasks = TaskRepository(tx)
+    graph = TaskGraph(tasks, EdgeRepository(tx))
+    series = Series(RecurrenceRepository(tx), task_maker(tx), tx.events)
+    holds = HoldEnder(LeaseRepository(tx), project_service(tx), tx.events)
+    return StatusMover(tasks, graph, series, holds, tx.events)
+
+
+def hold_service(tx: Transaction) -> HoldService:
+    return HoldService(
+        TaskRepository(tx),
+        LeaseRepository(tx),
+        CandidateRepository(tx),
+        status_mover(tx),
+        tx.events,
+    )
 
 
 def task_maker(tx: Transaction) -> TaskMaker:
@@ -60,7 +80,7 @@ def bulk_service(tx: Transaction) -> BulkService:
     graph = TaskGraph(tasks, EdgeRepository(tx))
     maker = task_maker(tx)
     series = Series(RecurrenceRepository(tx), maker, tx.events)
-    return BulkService(tasks, labels, graph, maker, series, tx.events)
+    return BulkService(tasks, labels, graph, maker, status_mover(tx), series, tx.events)
 
 
 def transfer_service(tx: Transaction) -> TransferService:

@@ -1,6 +1,7 @@
 """What controllers share: versions in ETags, pages with links, refused query parameters."""
 
 import re
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, Protocol, TypeVar
 from urllib.parse import parse_qsl, urlencode
@@ -19,6 +20,8 @@ from nexus.platform.http.problem import PARAMETER_NAMES, Refusal
 from nexus.platform.instants import in_utc
 
 _TAKES = "query_parameters"
+_MAX_FENCE = 2**31 - 1
+FENCE_HEADER = "Nexus-Fence"
 _ETAG = re.compile(r'^(?:W/)?"?(\d{1,9})"?$')
 
 IfMatch = Annotated[
@@ -100,7 +103,14 @@ def provide_caller(request: Request[Any, Any, Any]) -> Caller | None:
 
 
 def provide_actor(request: Request[Any, Any, Any]) -> Actor:
-    return actor_of(request.scope["state"].get("caller"))
+    """Who acts, with the fence that the request shows."""
+    actor = actor_of(request.scope["state"].get("caller"))
+    shown = dict(request.scope["headers"]).get(FENCE_HEADER.lower().encode())
+    if shown is None:
+        return actor
+    if not shown.isdigit() or not 0 < int(shown[:10]) <= _MAX_FENCE:
+        raise Refusal(400, f"{FENCE_HEADER} takes the number that the claim of the task returned.")
+    return replace(actor, fence=int(shown))
 
 
 def provide_upload(request: Request[Any, Any, Any]) -> Upload:

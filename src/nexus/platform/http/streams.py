@@ -37,7 +37,7 @@ class EventStream(ASGIResponse):
     async def _stream(self, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": list(_HEADERS)})
         sending = asyncio.create_task(self._send_all(send))
-        leaving = asyncio.create_task(_left(receive))
+        leaving = asyncio.create_task(client_left(receive))
         try:
             await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -59,7 +59,8 @@ class EventStream(ASGIResponse):
         await send(_body(b"", more=False))
 
 
-async def _left(receive: Receive) -> None:
+async def client_left(receive: Receive) -> None:
+    """Until whoever asked is gone; to be asked once the body was read."""
     while (await receive())["type"] != "http.disconnect":
         pass
 

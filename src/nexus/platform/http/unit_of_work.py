@@ -92,9 +92,16 @@ class UnitOfWork(ASGIMiddleware):
         send: Send,
         next_app: ASGIApp,
     ) -> None:
-        """Run the request until it commits. `seen` is what tells its body from another one."""
+        """Run the request until it commits. `seen` is what tells its body from another one.
+
+        A handler that waits for something sets `again` in the state when there was nothing after
+        all: what it did is undone, and it runs anew, for as long as it wants to. What it has to
+        remember meanwhile it puts into `carried`.
+        """
         answer: list[Message] = []
-        for attempt in range(1, ATTEMPTS + 1):
+        attempt = 1
+        scope["state"]["carried"] = {}
+        while True:
             state = {**scope["state"], CONNECTION_STATE_KEY: _fresh_cache(scope)}
             again: HTTPScope = {**scope, "state": state}
             try:
@@ -105,8 +112,11 @@ class UnitOfWork(ASGIMiddleware):
                     raise
                 state["retry"] = True
                 answer = []
+            if state.get("again"):
+                continue
             if not state.get("retry") or attempt == ATTEMPTS:
                 break
+            attempt += 1
             log.info("request.retried", path=scope["path"], attempt=attempt)
             await asyncio.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter
         for message in answer:
@@ -152,7 +162,8 @@ def on_stored_answer(request: Request[Any, Any, Any], stored: StoredAnswer) -> R
 def _check_kept(scope: HTTPScope, answer: list[Message]) -> None:
     """Raises _RolledBack unless the answer is one to commit for."""
     state = scope["state"]
-    if state.get("stored_answer") or state.get("retry") or _status(answer) >= 400:
+    is_to_be_run_anew = state.get("retry") or state.get("again")
+    if state.get("stored_answer") or is_to_be_run_anew or _status(answer) >= 400:
         raise _RolledBack
 
 

@@ -1,0 +1,207 @@
+"""Agents in and out of the database, always within one workspace."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, bindparam, delete, insert, select, tuple_, update
+from sqlalchemy.exc import IntegrityError
+
+from nexus.features.agents.domain import Agent, AgentLimits, Pause
+from nexus.features.agents.errors import AgentHandleTaken, AgentNotFound
+from nexus.features.agents.tables import AgentRow, AgentSwitchRow
+from nexus.features.tasks.holds import Reservation
+from nexus.platform.actor import ActorId, ActorKind, WorkspaceId
+from nexus.platform.database import Transaction
+from nexus.platform.paging import Page, page_of, read_cursor
+from nexus.platform.rows import ActorRow
+from nexus.platform.upsert import insert_missing
+from nexus.platform.visibility import hidden_keys
+
+
+class AgentRepository:
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+
+    async def get(self, ref: str, *, lock: bool = False) -> Agent:
+        """By id, or by handle with or without its @."""
+        try:
+            named = ActorRow.id == UUID(ref)
+        except ValueError:
+            named = ActorRow.handle == ref.removeprefix("@").casefold()
+        query = self._agents().where(named)
+        if lock:
+            query = query.with_for_update(key_share=True, of=AgentRow)
+        row = (await self._tx.execute(query)).first()
+        if row is None:
+            raise AgentNotFound(id=ref[:60])
+        return _agent(row)
+
+    async def list_page(self, cursor: str | None, limit: int) -> Page[Agent]:
+        query = self._agents().order_by(ActorRow.handle, ActorRow.id).limit(limit + 1)
+        if cursor:
+            handle, last = read_cursor("agents", cursor, tuple[str, UUID])
+            query = query.where(tuple_(ActorRow.handle, ActorRow.id) > tuple_(handle, last))
+        agents = [_agent(row) for row in await self._tx.execute(query)]
+        return page_of(agents, limit, "agents", lambda one: (one.handle, one.id))
+
+    async def list_handles(self, like: str) -> Collection[str]:
+        found = await self._tx.execute(
+            select(ActorRow.handle).where(
+                ActorRow.workspace_id == self._tx.workspace_id,
+                ActorRow.handle.startswith(like, autoescape=True),
+            )
+        )
+        return set(found.scalars())
+
+    async def add(self, agent: Agent) -> None:
+        """Raises AgentHandleTaken where somebody else was quicker."""
+        try:
+            await self._tx.execute(
+                insert(ActorRow).values(
+                    id=agent.id,
+                    workspace_id=agent.workspace_id,
+                    kind=ActorKind.AGENT.value,
+                    name=agent.name,
+                    handle=agent.handle,
+                    user_id=None,
+                    role=None,
+                    is_owner=False,
+                    version=agent.version,
+                    created_at=agent.created_at,
+                    removed_at=None,
+                )
+            )
+        except IntegrityError as error:
+            raise AgentHandleTaken(handle=agent.handle) from error
+        await self._tx.execute(
+            insert(AgentRow).values(
+                id=agent.id,
+                workspace_id=agent.workspace_id,
+                registered_by=agent.registered_by,
+                paused_at=None,
+                pause_reason="",
+                seen_at=None,
+                **_own_columns(agent),
+            )
+        )
+
+    async def save(self, agent: Agent) -> None:
+        await self._tx.execute(
+            update(ActorRow)
+            .where(ActorRow.workspace_id == self._tx.workspace_id, ActorRow.id == agent.id)
+            .values(name=agent.name, version=agent.version, removed_at=agent.removed_at)
+        )
+        await self._tx.execute(
+            update(AgentRow)
+            .where(AgentRow.workspace_id == self._tx.workspace_id, AgentRow.id == agent.id)
+            .values(_own_columns(agent))
+        )
+
+    async def set_pause(self, agent_id: ActorId, at: datetime | None, reason: str) -> None:
+        await self._tx.execute(
+            update(AgentRow)
+            .where(AgentRow.workspace_id == self._tx.workspace_id, AgentRow.id == agent_id)
+            .values(paused_at=at, pause_reason=reason)
+        )
+
+    async def switch_off(self, at: datetime, by: ActorId, reason: str) -> bool:
+        """Pause all; False if they are paused already."""
+        added = await self._tx.execute(
+            insert_missing(self._tx, AgentSwitchRow)
+            .values(
+                workspace_id=self._tx.workspace_id, paused_at=at, paused_by=by, reason=reason
+            )
+            .returning(AgentSwitchRow.workspace_id)
+        )
+        return added.first() is not None
+
+    async def switch_on(self) -> bool:
+        """Pause all no longer; False if they were not."""
+        removed = await self._tx.execute(
+            delete(AgentSwitchRow).where(AgentSwitchRow.workspace_id == self._tx.workspace_id)
+        )
+        return removed.rowcount > 0
+
+    async def save_seen(self, seen: Mapping[UUID, datetime]) -> None:
+        """When agents of any workspaces last showed a key."""
+        await self._tx.execute(
+            update(AgentRow).where(AgentRow.id == bindparam("agent")).values(seen_at=bindparam("at")),
+            [{"agent": agent_id, "at": at} for agent_id, at in seen.items()],
+        )
+
+    def _agents(self) -> Any:
+        return (
+            select(
+                AgentRow,
+                ActorRow.name,
+                ActorRow.handle,
+                ActorRow.version,
+                ActorRow.created_at,
+                ActorRow.removed_at,
+                AgentSwitchRow.paused_at.label("all_paused_at"),
+                AgentSwitchRow.reason.label("all_paused_reason"),
+                hidden_keys(self._tx).label("hidden_keys"),
+            )
+            .join(ActorRow, ActorRow.id == AgentRow.id)
+            .outerjoin(AgentSwitchRow, AgentSwitchRow.workspace_id == AgentRow.workspace_id)
+            .where(
+                AgentRow.workspace_id == self._tx.workspace_id, ActorRow.removed_at.is_(None)
+            )
+        )
+
+
+def _own_columns(agent: Agent) -> dict[str, Any]:
+    limits = agent.limits
+    return {
+        "kind": agent.kind,
+        "description": agent.description,
+        "capabilities": list(limits.capabilities),
+        "min_complexity": limits.min_complexity,
+        "max_complexity": limits.max_complexity,
+        "projects": list(limits.projects),
+        "repositories": [str(one) for one in limits.repositories],
+        "max_tasks": limits.max_tasks,
+        "needs_review": limits.needs_review,
+        "reserved_tokens": limits.reserved.tokens,
+        "reserved_cost_micros": limits.reserved.cost_micros,
+    }
+
+
+def _agent(row: Row[Any]) -> Agent:
+    return Agent(
+        id=ActorId(row.id),
+        workspace_id=WorkspaceId(row.workspace_id),
+        name=row.name,
+        handle=row.handle,
+        kind=row.kind,
+        description=row.description,
+        limits=AgentLimits(
+            capabilities=tuple(row.capabilities),
+            min_complexity=row.min_complexity,
+            max_complexity=row.max_complexity,
+            projects=tuple(row.projects),
+            repositories=tuple(UUID(one) for one in row.repositories),
+            max_tasks=row.max_tasks,
+            needs_review=row.needs_review,
+            reserved=Reservation(
+                tokens=row.reserved_tokens, cost_micros=row.reserved_cost_micros
+            ),
+        ),
+        pause=_pause(row),
+        seen_at=row.seen_at,
+        registered_by=ActorId(row.registered_by),
+        version=row.version,
+        created_at=row.created_at,
+        removed_at=row.removed_at,
+        hidden_projects=frozenset((row.hidden_keys or "").split(",")),
+    )
+
+
+def _pause(row: Row[Any]) -> Pause | None:
+    if row.all_paused_at:
+        return Pause(at=row.all_paused_at, reason=row.all_paused_reason, is_for_all=True)
+    if row.paused_at:
+        return Pause(at=row.paused_at, reason=row.pause_reason, is_for_all=False)
+    return None

@@ -1,0 +1,203 @@
+"""The verbs of budgets: set and look at them, ask whether a claim can be paid, and draw."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from uuid import UUID
+
+from nexus.features.agents.service import AgentService
+from nexus.features.budgets.domain import (
+    Account,
+    Budget,
+    BudgetId,
+    Envelope,
+    Scope,
+    accounts_of,
+    month_of,
+    unpayable,
+)
+from nexus.features.budgets.errors import BudgetSubject, BudgetWithoutLimit
+from nexus.features.budgets.events import BudgetExceeded, BudgetRemoved, BudgetSet
+from nexus.features.budgets.repository import BudgetRepository
+from nexus.features.projects.service import ProjectService
+from nexus.features.tasks.choosing import Running
+from nexus.features.tasks.domain import Task
+from nexus.features.tasks.holding import HoldService
+from nexus.features.tasks.holds import Reservation, Run, Usage
+from nexus.platform.actor import Actor, ActorId
+from nexus.platform.clock import now
+from nexus.platform.errors import Stale
+from nexus.platform.events import EventLog
+from nexus.platform.ids import new_id
+from nexus.platform.paging import Page
+
+
+class Subjects:
+    """What a budget can be for."""
+
+    def __init__(
+        self, projects: ProjectService, agents: AgentService, holds: HoldService
+    ) -> None:
+        self._projects = projects
+        self._agents = agents
+        self._holds = holds
+
+    async def find(
+        self, project: str | None, agent: str | None, task: str | None
+    ) -> tuple[Account, str, UUID | None]:
+        """The account, what people call it, and the project whose members alone may see it."""
+        if sum(one is not None for one in (project, agent, task)) > 1:
+            raise BudgetSubject
+        if project is not None:
+            found = await self._projects.get(project)
+            return Account(Scope.PROJECT, found.id), found.key, found.id
+        if agent is not None:
+            one = await self._agents.get(agent)
+            return Account(Scope.AGENT, one.id), one.name, None
+        if task is not None:
+            whole = await self._holds.task(task)
+            return Account(Scope.TASK, whole.id), whole.key, whole.project_id
+        return Account(Scope.WORKSPACE), "the workspace", None
+
+
+class BudgetService:
+    def __init__(
+        self,
+        budgets: BudgetRepository,
+        subjects: Subjects,
+        holds: HoldService,
+        events: EventLog,
+    ) -> None:
+        self._budgets = budgets
+        self._subjects = subjects
+        self._holds = holds
+        self._events = events
+
+    async def set(
+        self,
+        *,
+        project: str | None,
+        agent: str | None,
+        task: str | None,
+        tokens: int | None,
+        cost_micros: int | None,
+        version: int | None,
+        by: Actor,
+    ) -> Envelope:
+        """Give something a budget, or another one. The same one again changes nothing."""
+        if tokens is None and cost_micros is None:
+            raise BudgetWithoutLimit
+        account, name, project_id = await self._subjects.find(project, agent, task)
+        month = month_of(now())
+        known = await self._budgets.find(account, month)
+        if known and version not in {None, known.budget.version}:
+            raise Stale(what="budget", current=known.budget.version, given=version)
+        if known and (known.budget.tokens, known.budget.cost_micros) == (tokens, cost_micros):
+            return known
+
+        if known:
+            budget = replace(
+                known.budget,
+                tokens=tokens,
+                cost_micros=cost_micros,
+                version=known.budget.version + 1,
+            )
+            await self._budgets.save(budget)
+        else:
+            budget = Budget(
+                id=BudgetId(new_id()),
+                account=account,
+                name=name,
+                tokens=tokens,
+                cost_micros=cost_micros,
+                version=1,
+            )
+            await self._budgets.add(budget, project_id, by=by.id, at=now())
+        self._events.record(
+            BudgetSet(
+                budget_id=budget.id,
+                scope=account.scope,
+                project_id=project_id,
+                subject_id=account.subject_id,
+                tokens=tokens,
+                cost_micros=cost_micros,
+            ),
+            by=by,
+        )
+        return await self._budgets.get(budget.id, month)
+
+    async def list_budgets(
+        self, cursor: str | None, limit: int
+    ) -> tuple[Page[Envelope], Running]:
+        """Budgets with what was spent, and what runs, which has set some of them aside."""
+        page = await self._budgets.list_page(cursor, limit, month_of(now()))
+        return page, await self._holds.running()
+
+    async def running(self) -> Running:
+        return await self._holds.running()
+
+    async def remove(self, budget_id: BudgetId, *, by: Actor) -> None:
+        found = await self._budgets.get(budget_id, month_of(now()))
+
+        await self._budgets.remove(budget_id)
+        account = found.budget.account
+        project_id = account.subject_id if account.scope is Scope.PROJECT else None
+        self._events.record(
+            BudgetRemoved(budget_id=budget_id, scope=account.scope, project_id=project_id), by=by
+        )
+
+    async def unpayable(
+        self, tasks: Sequence[Task], agent_id: ActorId, wanted: Reservation, running: Running
+    ) -> Mapping[UUID, str]:
+        """Which of these tasks an agent cannot take, since nobody could pay it, and why."""
+        if not tasks:
+            return {}
+        accounts = {
+            account
+            for task in tasks
+            for account in accounts_of(task.project_id, agent_id, task.id)
+        }
+        envelopes = await self._budgets.list_of(accounts, month_of(now()))
+        return unpayable(tasks, agent_id, wanted, envelopes, running)
+
+    async def draw(self, run: Run, usage: Usage) -> str | None:
+        """Put down what a run used; why its lease has to end, where that was too much.
+
+        What others have set aside is theirs: a run that uses more than its own reservation may
+        only take what nobody has reserved.
+        """
+        accounts = accounts_of(run.project_id, run.holder.id, run.task_id)
+        month = month_of(now())
+        await self._budgets.spend(accounts, usage, month)
+        envelopes = await self._budgets.list_of(accounts, month)
+        if not envelopes:
+            return None
+        running = await self._holds.running()
+        used = run.usage.plus(usage)
+        is_beyond = (
+            used.tokens > run.reserved.tokens or used.cost_micros > run.reserved.cost_micros
+        )
+        for envelope in envelopes.values():
+            reserved = envelope.reserved(running, but=run.id)
+            taken = replace(
+                envelope,
+                tokens=envelope.tokens + reserved.tokens,
+                cost_micros=envelope.cost_micros + reserved.cost_micros,
+            )
+            if envelope.is_overdrawn or (is_beyond and taken.is_overdrawn):
+                return self._exceeded(envelope if envelope.is_overdrawn else taken, run)
+        return None
+
+    def _exceeded(self, envelope: Envelope, run: Run) -> str:
+        reason = envelope.exhaustion()
+        account = envelope.budget.account
+        self._events.record_by_system(
+            BudgetExceeded(
+                budget_id=envelope.budget.id,
+                scope=account.scope,
+                project_id=run.project_id,
+                run_id=run.id,
+                reason=reason,
+            ),
+            workspace_id=run.workspace_id,
+        )
+        return reason
