@@ -7,7 +7,7 @@ from argparse import ArgumentParser
 from collections.abc import Callable
 from pathlib import Path
 
-from soak import jobs
+from soak import claims, jobs
 from soak.streams import Plan, run, start
 from tests.conftest import a_postgres_database
 from tests.server import Machine
@@ -15,7 +15,7 @@ from tests.server import Machine
 
 def main() -> None:
     parser = ArgumentParser(description=__doc__)
-    parser.add_argument("--only", choices=("streams", "jobs"))
+    parser.add_argument("--only", choices=("streams", "jobs", "claims"))
     parser.add_argument("--seconds", type=float, default=300, help="of streams")
     parser.add_argument("--kills", type=int, default=200, help="under jobs")
     parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(2)))
@@ -23,6 +23,7 @@ def main() -> None:
     parts: dict[str, Callable[[Path], str]] = {
         "streams": lambda folder: _streams(folder, given.seconds, given.seed),
         "jobs": lambda folder: _jobs(folder, given.kills, given.seed),
+        "claims": lambda folder: _claims(folder, given.seed),
     }
     summaries: list[str] = []
     for name, part in parts.items():
@@ -50,6 +51,11 @@ def _streams(folder: Path, seconds: float, seed: int) -> str:
 def _jobs(folder: Path, kills: int, seed: int) -> str:
     print(f"Jobs under {kills} kills, seed {seed} ...", flush=True)
     return str(jobs.run(folder, kills=kills, seed=seed))
+
+
+def _claims(folder: Path, seed: int) -> str:
+    print(f"Claims, seed {seed} ...", flush=True)
+    return "\n".join(map(str, claims.run_all(folder, seed=seed)))
 
 
 if __name__ == "__main__":

@@ -9,13 +9,85 @@ from nexus_client.connection import Connection, Download, segment
 class NexusClient(Connection):
     """Every operation of the API, by its name."""
 
+    def list_agents(self, *, cursor: str | None = None, limit: int | None = None) -> models.AgentPage:
+        """List agents with what they work on, their status and totals."""
+        return self.call("GET", "/api/v1/agents", models.AgentPage, query={"cursor": cursor, "limit": limit})
+
+    def register_agent(self, body: models.AgentIn, *, idempotency_key: str | None = None) -> models.AgentOut:
+        """Register an agent."""
+        return self.call("POST", "/api/v1/agents", models.AgentOut, body=body, idempotency_key=idempotency_key)
+
+    def claim_task(self, body: models.ClaimIn, *, idempotency_key: str | None = None) -> None:
+        """Take a task, or the next one that fits; for yourself, or for an agent."""
+        return self.call("POST", "/api/v1/agents/assign", type(None), body=body, idempotency_key=idempotency_key)
+
+    def next_task(self, *, agent: str | None = None, task: str | None = None) -> models.NextTaskOut:
+        """Say which task an agent would be given now, why, and why not another one."""
+        return self.call("GET", "/api/v1/agents/next", models.NextTaskOut, query={"agent": agent, "task": task})
+
+    def pause_agents(self, body: models.PauseIn, *, idempotency_key: str | None = None) -> None:
+        """Pause all agents, those that come later too."""
+        return self.call("PUT", "/api/v1/agents/pause", type(None), body=body, idempotency_key=idempotency_key)
+
+    def resume_agents(self, *, idempotency_key: str | None = None) -> None:
+        """Let all agents work again that are not paused each by itself."""
+        return self.call("DELETE", "/api/v1/agents/pause", type(None), idempotency_key=idempotency_key)
+
+    def list_agent_keys(self, agent_id: object, *, cursor: str | None = None, limit: int | None = None) -> models.KeyPage:
+        """List the API keys of an agent."""
+        return self.call("GET", f"/api/v1/agents/{segment(agent_id)}/keys", models.KeyPage, query={"cursor": cursor, "limit": limit})
+
+    def create_agent_key(self, agent_id: object, body: models.KeyIn, *, idempotency_key: str | None = None) -> models.NewKeyOut:
+        """Create an API key for an agent."""
+        return self.call("POST", f"/api/v1/agents/{segment(agent_id)}/keys", models.NewKeyOut, body=body, idempotency_key=idempotency_key)
+
+    def revoke_agent_key(self, agent_id: object, key_id: object, *, idempotency_key: str | None = None) -> None:
+        """Revoke a key of an agent at once."""
+        return self.call("DELETE", f"/api/v1/agents/{segment(agent_id)}/keys/{segment(key_id)}", type(None), idempotency_key=idempotency_key)
+
+    def rotate_agent_key(self, agent_id: object, key_id: object, body: models.RotationIn, *, idempotency_key: str | None = None) -> models.NewKeyOut:
+        """Replace a key of an agent by a new one."""
+        return self.call("POST", f"/api/v1/agents/{segment(agent_id)}/keys/{segment(key_id)}/rotations", models.NewKeyOut, body=body, idempotency_key=idempotency_key)
+
+    def get_agent(self, agent: object) -> models.AgentOut:
+        """Get an agent with what it works on, its status and totals."""
+        return self.call("GET", f"/api/v1/agents/{segment(agent)}", models.AgentOut)
+
+    def remove_agent(self, agent: object, *, idempotency_key: str | None = None) -> None:
+        """Remove an agent: its keys are dead, and what it holds is free."""
+        return self.call("DELETE", f"/api/v1/agents/{segment(agent)}", type(None), idempotency_key=idempotency_key)
+
+    def update_agent(self, agent: object, body: models.AgentPatch, *, idempotency_key: str | None = None, if_match: int | None = None) -> models.AgentOut:
+        """Change what an agent may take."""
+        return self.call("PATCH", f"/api/v1/agents/{segment(agent)}", models.AgentOut, body=body, idempotency_key=idempotency_key, if_match=if_match)
+
+    def pause_agent(self, agent: object, body: models.PauseIn, *, idempotency_key: str | None = None) -> models.AgentOut:
+        """Pause an agent: it gets no work, and its heartbeats tell it to stop."""
+        return self.call("PUT", f"/api/v1/agents/{segment(agent)}/pause", models.AgentOut, body=body, idempotency_key=idempotency_key)
+
+    def resume_agent(self, agent: object, *, idempotency_key: str | None = None) -> models.AgentOut:
+        """Let an agent work again."""
+        return self.call("DELETE", f"/api/v1/agents/{segment(agent)}/pause", models.AgentOut, idempotency_key=idempotency_key)
+
     def list_alerts(self, *, open: bool | None = None, cursor: str | None = None, limit: int | None = None) -> models.AlertPage:
         """List what is wrong and wants somebody, newest first."""
         return self.call("GET", "/api/v1/alerts", models.AlertPage, query={"open": open, "cursor": cursor, "limit": limit})
 
-    def list_events(self, *, actor: str | None = None, name: Sequence[str] | None = None, subject: str | None = None, task: str | None = None, since: str | None = None, until: str | None = None, after: int | None = None, sort: str | None = None, cursor: str | None = None, limit: int | None = None) -> models.EventPage:
+    def list_budgets(self, *, cursor: str | None = None, limit: int | None = None) -> models.BudgetPage:
+        """List budgets with what is spent and set aside."""
+        return self.call("GET", "/api/v1/budgets", models.BudgetPage, query={"cursor": cursor, "limit": limit})
+
+    def set_budget(self, body: models.BudgetIn, *, idempotency_key: str | None = None, if_match: int | None = None) -> models.BudgetOut:
+        """Limit what agents may use, in all, of a project, an agent or a task."""
+        return self.call("PUT", "/api/v1/budgets", models.BudgetOut, body=body, idempotency_key=idempotency_key, if_match=if_match)
+
+    def remove_budget(self, budget_id: object, *, idempotency_key: str | None = None) -> None:
+        """Do without a budget."""
+        return self.call("DELETE", f"/api/v1/budgets/{segment(budget_id)}", type(None), idempotency_key=idempotency_key)
+
+    def list_events(self, *, actor: str | None = None, name: Sequence[str] | None = None, subject: str | None = None, task: str | None = None, run: str | None = None, since: str | None = None, until: str | None = None, after: int | None = None, sort: str | None = None, cursor: str | None = None, limit: int | None = None) -> models.EventPage:
         """List what happened in the workspace (audit)."""
-        return self.call("GET", "/api/v1/events", models.EventPage, query={"actor": actor, "name": name, "subject": subject, "task": task, "since": since, "until": until, "after": after, "sort": sort, "cursor": cursor, "limit": limit})
+        return self.call("GET", "/api/v1/events", models.EventPage, query={"actor": actor, "name": name, "subject": subject, "task": task, "run": run, "since": since, "until": until, "after": after, "sort": sort, "cursor": cursor, "limit": limit})
 
     def export_tasks(self, *, format: str | None = None, project: Sequence[str] | None = None, source: str | None = None) -> AbstractContextManager[Download]:
         """Export tasks as a file of Task Master, Beads or a spreadsheet."""
@@ -157,6 +229,10 @@ class NexusClient(Connection):
         """Remove a member from a project."""
         return self.call("DELETE", f"/api/v1/projects/{segment(key)}/members/{segment(user_id)}", type(None), idempotency_key=idempotency_key)
 
+    def set_project_policy(self, key: object, body: models.PolicyIn, *, idempotency_key: str | None = None, if_match: int | None = None) -> models.ProjectOut:
+        """Say what it takes to finish a task of a project."""
+        return self.call("PUT", f"/api/v1/projects/{segment(key)}/policy", models.ProjectOut, body=body, idempotency_key=idempotency_key, if_match=if_match)
+
     def list_project_repositories(self, key: object) -> models.ProjectRepositoryPage:
         """List the repositories that a project is about."""
         return self.call("GET", f"/api/v1/projects/{segment(key)}/repositories", models.ProjectRepositoryPage)
@@ -184,6 +260,82 @@ class NexusClient(Connection):
     def update_repository(self, repository_id: object, body: models.RepositoryPatch, *, idempotency_key: str | None = None, if_match: int | None = None) -> models.RepositoryOut:
         """Change or archive a repository."""
         return self.call("PATCH", f"/api/v1/repositories/{segment(repository_id)}", models.RepositoryOut, body=body, idempotency_key=idempotency_key, if_match=if_match)
+
+    def list_runs(self, *, agent: str | None = None, task: str | None = None, state: Sequence[str] | None = None, project: Sequence[str] | None = None, cursor: str | None = None, limit: int | None = None) -> models.RunPage:
+        """List runs, newest first."""
+        return self.call("GET", "/api/v1/runs", models.RunPage, query={"agent": agent, "task": task, "state": state, "project": project, "cursor": cursor, "limit": limit})
+
+    def get_run(self, run_id: object) -> models.RunOut:
+        """Get a run."""
+        return self.call("GET", f"/api/v1/runs/{segment(run_id)}", models.RunOut)
+
+    def accept_run(self, run_id: object, body: models.ReasonIn, *, idempotency_key: str | None = None) -> models.RunOut:
+        """Accept submitted work: the task is done."""
+        return self.call("POST", f"/api/v1/runs/{segment(run_id)}/acceptance", models.RunOut, body=body, idempotency_key=idempotency_key)
+
+    def cancel_run(self, run_id: object, body: models.ReasonIn, *, idempotency_key: str | None = None) -> models.RunOut:
+        """End somebody's run; its task can be taken again."""
+        return self.call("POST", f"/api/v1/runs/{segment(run_id)}/cancellation", models.RunOut, body=body, idempotency_key=idempotency_key)
+
+    def list_run_evidence(self, run_id: object) -> models.EvidencePage:
+        """List what a run reported in evidence, and what was found true."""
+        return self.call("GET", f"/api/v1/runs/{segment(run_id)}/evidence", models.EvidencePage)
+
+    def verify_run_evidence(self, run_id: object, evidence_id: object, body: models.VerificationIn, *, idempotency_key: str | None = None) -> models.EvidenceOut:
+        """Say whether what was reported is true."""
+        return self.call("PUT", f"/api/v1/runs/{segment(run_id)}/evidence/{segment(evidence_id)}/verification", models.EvidenceOut, body=body, idempotency_key=idempotency_key)
+
+    def fail_run(self, run_id: object, body: models.FailureIn, *, idempotency_key: str | None = None) -> models.RunOut:
+        """Say that it did not work out."""
+        return self.call("POST", f"/api/v1/runs/{segment(run_id)}/failure", models.RunOut, body=body, idempotency_key=idempotency_key)
+
+    def heartbeat_run(self, run_id: object, body: models.HeartbeatIn, *, idempotency_key: str | None = None) -> models.HeartbeatOut:
+        """Say that you are alive: the lease lasts anew; hear whether to stop."""
+        return self.call("POST", f"/api/v1/runs/{segment(run_id)}/heartbeats", models.HeartbeatOut, body=body, idempotency_key=idempotency_key)
+
+    def list_run_log(self, run_id: object, *, after: int | None = None, limit: int | None = None) -> models.LogPage:
+        """Read the lines of a run."""
+        return self.call("GET", f"/api/v1/runs/{segment(run_id)}/log", models.LogPage, query={"after": after, "limit": limit})
+
+    def log_run(self, run_id: object, body: models.LogIn, *, idempotency_key: str | None = None) -> models.LoggedOut:
+        """Send lines of output, up to 500 at once."""
+        return self.call("POST", f"/api/v1/runs/{segment(run_id)}/log", models.LoggedOut, body=body, idempotency_key=idempotency_key)
+
+    def progress_run(self, run_id: object, body: models.ProgressIn, *, idempotency_key: str | None = None) -> models.RunOut:
+        """Say how far it is, in a note and in percent."""
+        return self.call("POST", f"/api/v1/runs/{segment(run_id)}/progress", models.RunOut, body=body, idempotency_key=idempotency_key)
+
+    def list_run_questions(self, run_id: object, *, cursor: str | None = None, limit: int | None = None) -> models.QuestionPage:
+        """List what a run asked, oldest first."""
+        return self.call("GET", f"/api/v1/runs/{segment(run_id)}/questions", models.QuestionPage, query={"cursor": cursor, "limit": limit})
+
+    def ask_run(self, run_id: object, body: models.QuestionIn, *, idempotency_key: str | None = None) -> models.QuestionOut:
+        """Ask a person; keep the lease alive while you wait."""
+        return self.call("POST", f"/api/v1/runs/{segment(run_id)}/questions", models.QuestionOut, body=body, idempotency_key=idempotency_key)
+
+    def get_run_question(self, run_id: object, question_id: object, *, wait: str | None = None) -> models.QuestionOut:
+        """Get a question, or wait for its answer."""
+        return self.call("GET", f"/api/v1/runs/{segment(run_id)}/questions/{segment(question_id)}", models.QuestionOut, query={"wait": wait})
+
+    def answer_run(self, run_id: object, question_id: object, body: models.AnswerIn, *, idempotency_key: str | None = None) -> models.QuestionOut:
+        """Answer a question of a run."""
+        return self.call("PUT", f"/api/v1/runs/{segment(run_id)}/questions/{segment(question_id)}/answer", models.QuestionOut, body=body, idempotency_key=idempotency_key)
+
+    def reject_run(self, run_id: object, body: models.RejectionIn, *, idempotency_key: str | None = None) -> models.RunOut:
+        """Send submitted work back with the reason."""
+        return self.call("POST", f"/api/v1/runs/{segment(run_id)}/rejection", models.RunOut, body=body, idempotency_key=idempotency_key)
+
+    def release_run(self, run_id: object, body: models.ReasonIn, *, idempotency_key: str | None = None) -> models.RunOut:
+        """Give the task back, not done."""
+        return self.call("POST", f"/api/v1/runs/{segment(run_id)}/release", models.RunOut, body=body, idempotency_key=idempotency_key)
+
+    def submit_run(self, run_id: object, body: models.SubmissionIn, *, idempotency_key: str | None = None) -> models.RunOut:
+        """Say that the task is done, with proof of each acceptance item."""
+        return self.call("POST", f"/api/v1/runs/{segment(run_id)}/submission", models.RunOut, body=body, idempotency_key=idempotency_key)
+
+    def use_run(self, run_id: object, body: models.UsageIn, *, idempotency_key: str | None = None) -> models.UsedOut:
+        """Report tokens and money used since the last report."""
+        return self.call("POST", f"/api/v1/runs/{segment(run_id)}/usage", models.UsedOut, body=body, idempotency_key=idempotency_key)
 
     def list_sessions(self) -> models.SessionPage:
         """List your sessions."""
@@ -252,6 +404,14 @@ class NexusClient(Connection):
     def undepend_task(self, task: object, depends_on: object, *, idempotency_key: str | None = None) -> models.TaskOut:
         """Let a task no longer wait for another one."""
         return self.call("DELETE", f"/api/v1/tasks/{segment(task)}/dependencies/{segment(depends_on)}", models.TaskOut, idempotency_key=idempotency_key)
+
+    def hold_task(self, task: object, *, idempotency_key: str | None = None) -> models.TaskOut:
+        """Work on a task yourself, taking it over from an agent if need be."""
+        return self.call("PUT", f"/api/v1/tasks/{segment(task)}/hold", models.TaskOut, idempotency_key=idempotency_key)
+
+    def unhold_task(self, task: object, *, idempotency_key: str | None = None) -> models.TaskOut:
+        """Let a task go that you or an agent holds, so that it can be taken again."""
+        return self.call("DELETE", f"/api/v1/tasks/{segment(task)}/hold", models.TaskOut, idempotency_key=idempotency_key)
 
     def link_task(self, task: object, body: models.LinkIn, *, idempotency_key: str | None = None) -> models.TaskOut:
         """Relate a task to another one or to a page."""
@@ -360,6 +520,14 @@ class NexusClient(Connection):
     def test_webhook(self, webhook_id: object, *, idempotency_key: str | None = None) -> None:
         """Send a webhook an event to test it."""
         return self.call("POST", f"/api/v1/webhooks/{segment(webhook_id)}/tests", type(None), idempotency_key=idempotency_key)
+
+    def list_work_limits(self) -> models.LimitPage:
+        """List how many tasks of projects and repositories agents work on at once."""
+        return self.call("GET", "/api/v1/work-limits", models.LimitPage)
+
+    def set_work_limit(self, body: models.LimitIn, *, idempotency_key: str | None = None) -> models.LimitOut:
+        """Limit how many tasks of a project or repository agents work on at once."""
+        return self.call("PUT", "/api/v1/work-limits", models.LimitOut, body=body, idempotency_key=idempotency_key)
 
     def create_workspace(self, body: models.WorkspaceIn, *, idempotency_key: str | None = None) -> models.JoinedOut:
         """Create a workspace and become its owner."""

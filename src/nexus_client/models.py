@@ -29,6 +29,12 @@ class AcceptancePatch(Struct):
     is_met: bool
 
 
+Acceptors: TypeAlias = Annotated[
+    Literal["people", "leads", "admins", "anyone"],
+    Meta(description="Who may accept what an agent submits; never the agent itself."),
+]
+
+
 class AccountPatch(Struct):
     name: str | UnsetType = UNSET
     password: str | UnsetType = UNSET
@@ -38,9 +44,49 @@ class AccountPatch(Struct):
 ActorKind: TypeAlias = Literal["member", "agent", "integration", "system"]
 
 
+class AgentIn(Struct):
+    name: str
+    kind: str | UnsetType = "custom"
+    description: str | UnsetType = ""
+    capabilities: list_aliased[str] | UnsetType = UNSET
+    min_complexity: int | UnsetType = 1
+    max_complexity: int | UnsetType = 10
+    projects: list_aliased[str] | UnsetType = UNSET
+    repositories: list_aliased[str] | UnsetType = UNSET
+    max_tasks: int | UnsetType = 1
+    needs_review: bool | UnsetType = False
+    reserve_tokens: int | UnsetType = 0
+    reserve_cost: (
+        Annotated[float, Meta(description="US dollars, to the millionth.")] | UnsetType
+    ) = 0
+
+
+class AgentPatch(Struct):
+    name: str | UnsetType = UNSET
+    description: str | UnsetType = UNSET
+    capabilities: list_aliased[str] | UnsetType = UNSET
+    min_complexity: int | UnsetType = UNSET
+    max_complexity: int | UnsetType = UNSET
+    projects: list_aliased[str] | UnsetType = UNSET
+    repositories: list_aliased[str] | UnsetType = UNSET
+    max_tasks: int | UnsetType = UNSET
+    needs_review: bool | UnsetType = UNSET
+    reserve_tokens: int | UnsetType = UNSET
+    reserve_cost: (
+        Annotated[float, Meta(description="US dollars, to the millionth.")] | UnsetType
+    ) = UNSET
+
+
+AgentStatus: TypeAlias = Literal["idle", "working", "offline", "paused"]
+
+
 AlertRule: TypeAlias = Literal[
     "credential_refused", "webhook_failing", "job_failed", "job_waiting"
 ]
+
+
+class AnswerIn(Struct):
+    answer: str
 
 
 class AssigneeOut(Struct):
@@ -60,6 +106,39 @@ Because: TypeAlias = Annotated[
     Literal["dependency", "subtask", "parent"],
     Meta(description="What makes one task wait for another one."),
 ]
+
+
+class BudgetIn(Struct):
+    project: (
+        Annotated[
+            str,
+            Meta(
+                description="2 to 10 upper-case letters and digits, beginning with a letter."
+            ),
+        ]
+        | None
+        | UnsetType
+    ) = UNSET
+    agent: str | None | UnsetType = UNSET
+    task: str | None | UnsetType = UNSET
+    tokens: int | None | UnsetType = UNSET
+    cost: Annotated[float, Meta(description="US dollars.")] | None | UnsetType = UNSET
+
+
+class ClaimIn(Struct):
+    task: str | None | UnsetType = UNSET
+    agent: str | None | UnsetType = UNSET
+    lease_s: Annotated[int, Meta(description="Seconds, a day at most.")] | UnsetType = (
+        900
+    )
+    wait_s: float | UnsetType = 0
+    allow_overlap: bool | UnsetType = False
+    reserve_tokens: int | None | UnsetType = UNSET
+    reserve_cost: (
+        Annotated[float, Meta(description="US dollars, to the millionth.")]
+        | None
+        | UnsetType
+    ) = UNSET
 
 
 class CommentIn(Struct):
@@ -107,6 +186,8 @@ class EventOut(Struct):
     subject: str
     project_id: str | None
     task_id: str | None
+    run_id: str | None
+    fence: int | None
     request_id: str | None
     recorded_at: str
     payload: dict[str, Any]
@@ -115,6 +196,9 @@ class EventOut(Struct):
 class EventPage(Struct):
     items: list_aliased[EventOut]
     next_cursor: str | None
+
+
+EvidenceKind: TypeAlias = Literal["commit", "pull_request", "check", "command", "link"]
 
 
 class ExplanationOut(Struct):
@@ -128,6 +212,11 @@ class ExplanationOut(Struct):
 ExportFormat: TypeAlias = Annotated[
     Literal["taskmaster", "beads", "csv"], Meta(description="How the file is written.")
 ]
+
+
+class FailureIn(Struct):
+    reason: str
+    is_final: bool | UnsetType = False
 
 
 class FieldPatch(Struct):
@@ -150,12 +239,24 @@ class Health(Struct):
     checks: dict[str, str]
 
 
+class HeartbeatIn(Struct):
+    lease_s: (
+        Annotated[int, Meta(description="Seconds, a day at most.")] | None | UnsetType
+    ) = UNSET
+
+
 class HighlightOut(Struct):
     field_: Literal[
         "key", "title", "description", "details", "test_strategy", "comments"
     ] = field(name="field")
     text: str
     ranges: list_aliased[list_aliased[Any]]
+
+
+class HolderOut(Struct):
+    id: str
+    kind: ActorKind
+    name: str
 
 
 class Home(Struct):
@@ -226,6 +327,47 @@ class LabelPatch(Struct):
     name: str
 
 
+Landing: TypeAlias = Annotated[
+    Literal["in_review", "done"], Meta(description="Where submitted work lands.")
+]
+
+
+class LimitIn(Struct):
+    project: (
+        Annotated[
+            str,
+            Meta(
+                description="2 to 10 upper-case letters and digits, beginning with a letter."
+            ),
+        ]
+        | None
+        | UnsetType
+    ) = UNSET
+    repository_id: str | None | UnsetType = UNSET
+    max_running: int | None | UnsetType = UNSET
+
+
+class LimitOut(Struct):
+    project_id: str | None
+    repository_id: str | None
+    max_running: int | None
+
+
+class LimitPage(Struct):
+    items: list_aliased[LimitOut]
+    next_cursor: str | None
+
+
+LineKind: TypeAlias = Literal["note", "output", "error"]
+
+
+class LineOut(Struct):
+    number: int
+    kind: LineKind
+    text: str
+    recorded_at: str
+
+
 class LinkIn(Struct):
     kind: str
     task: Annotated[str, Meta(description="A task's key or id.")] | None | UnsetType = (
@@ -241,6 +383,16 @@ class ListReportOut(Struct):
     tasks: int
     subtasks: int
     dependencies: int
+
+
+class LogPage(Struct):
+    items: list_aliased[LineOut]
+    next_cursor: str | None
+
+
+class LoggedOut(Struct):
+    last: int
+    dropped: int
 
 
 class NewKeyOut(Struct):
@@ -259,6 +411,27 @@ Outcome: TypeAlias = Annotated[
 ]
 
 
+class PassedOverOut(Struct):
+    task: str
+    reason: str
+
+
+class PauseIn(Struct):
+    reason: str | UnsetType = ""
+
+
+class PolicyIn(Struct):
+    landing: Landing | UnsetType = "in_review"
+    acceptors: Acceptors | UnsetType = "people"
+    evidence: list_aliased[EvidenceKind] | UnsetType = UNSET
+
+
+class PolicyOut(Struct):
+    landing: Landing
+    acceptors: Acceptors
+    evidence: list_aliased[EvidenceKind]
+
+
 class PositionIn(Struct):
     after: (
         Annotated[str, Meta(description="A task's key or id.")] | None | UnsetType
@@ -266,6 +439,11 @@ class PositionIn(Struct):
     before: (
         Annotated[str, Meta(description="A task's key or id.")] | None | UnsetType
     ) = UNSET
+
+
+class ProgressIn(Struct):
+    note: str
+    progress: int | None | UnsetType = UNSET
 
 
 class ProjectMemberOut(Struct):
@@ -294,10 +472,35 @@ class ProjectRepositoryPage(Struct):
 Provider: TypeAlias = Literal["github", "gitlab", "other"]
 
 
+class QuestionIn(Struct):
+    text: str
+    options: list_aliased[str] | UnsetType = UNSET
+
+
+class QuestionOut(Struct):
+    id: str
+    run_id: str
+    text: str
+    options: list_aliased[str]
+    asked_at: str
+    answer: str | None
+    answered_by: str | None
+    answered_at: str | None
+
+
+class QuestionPage(Struct):
+    items: list_aliased[QuestionOut]
+    next_cursor: str | None
+
+
 class Readiness(Struct):
     status: str
     checks: dict[str, str]
     warnings: dict[str, str]
+
+
+class ReasonIn(Struct):
+    reason: str | UnsetType = ""
 
 
 RecurrenceTrigger: TypeAlias = Annotated[
@@ -306,6 +509,10 @@ RecurrenceTrigger: TypeAlias = Annotated[
         description="What makes the next task: finishing the last one, or its day in the calendar."
     ),
 ]
+
+
+class RejectionIn(Struct):
+    reason: str
 
 
 class RepositoryIn(Struct):
@@ -345,6 +552,32 @@ class RotationIn(Struct):
     overlap_s: int | UnsetType = 0
 
 
+RunState: TypeAlias = Annotated[
+    Literal[
+        "working",
+        "needs_input",
+        "submitted",
+        "accepted",
+        "rejected",
+        "failed",
+        "released",
+        "expired",
+        "cancelled",
+    ],
+    Meta(
+        description="What has become of one hold of a task. The first two are under way."
+    ),
+]
+
+
+Scope: TypeAlias = Annotated[
+    Literal["workspace", "project", "agent", "task"],
+    Meta(
+        description="What a budget is for. A task's is for good, the others are for each calendar month."
+    ),
+]
+
+
 class SessionOut(Struct):
     id: str
     created_at: str
@@ -381,6 +614,7 @@ class TaskPatch(Struct):
     labels: list_aliased[str] | UnsetType = UNSET
     due_on: str | None | UnsetType = UNSET
     repository_id: str | None | UnsetType = UNSET
+    footprint: list_aliased[str] | UnsetType = UNSET
     parent: (
         Annotated[str, Meta(description="A task's key or id.")] | None | UnsetType
     ) = UNSET
@@ -421,6 +655,28 @@ class TransferIn(Struct):
     ]
 
 
+class UsageIn(Struct):
+    tokens_in: int | UnsetType = 0
+    tokens_out: int | UnsetType = 0
+    cost: (
+        Annotated[float, Meta(description="US dollars, to the millionth.")] | UnsetType
+    ) = 0
+    model: str | UnsetType = ""
+
+
+class UsageOut(Struct):
+    tokens_in: int
+    tokens_out: int
+    cost: float
+
+
+class UsedOut(Struct):
+    run_id: str
+    usage: UsageOut
+    must_stop: bool
+    stop_reason: str | None
+
+
 class UserIn(Struct):
     email: str | None | UnsetType = UNSET
     github_login: str | None | UnsetType = UNSET
@@ -436,6 +692,14 @@ class UserOut(Struct):
 class UserPatch(Struct):
     role: Role | UnsetType = UNSET
     is_owner: bool | UnsetType = UNSET
+
+
+Verdict: TypeAlias = Literal["confirmed", "refuted"]
+
+
+class VerificationIn(Struct):
+    verdict: Verdict
+    note: str | UnsetType = ""
 
 
 class ViewOut(Struct):
@@ -571,6 +835,39 @@ class AlertPage(Struct):
     next_cursor: str | None
 
 
+class AssignmentOut(Struct):
+    run_id: str
+    task_id: str
+    task: str
+    title: str
+    state: RunState
+    progress: int | None
+    note: str
+    claimed_at: str
+    heartbeat_at: str
+    expires_at: str | None
+
+
+class BudgetOut(Struct):
+    id: str
+    scope: Scope
+    subject_id: str | None
+    name: str
+    period: str | None
+    tokens: int | None
+    spent_tokens: int
+    reserved_tokens: int
+    cost: float | None
+    spent_cost: float
+    reserved_cost: float
+    version: int
+
+
+class BudgetPage(Struct):
+    items: list_aliased[BudgetOut]
+    next_cursor: str | None
+
+
 class BulkItemIn(Struct):
     task: Annotated[str, Meta(description="A task's key or id.")]
     version: int
@@ -584,6 +881,7 @@ class BulkItemIn(Struct):
     labels: list_aliased[str] | UnsetType = UNSET
     due_on: str | None | UnsetType = UNSET
     repository_id: str | None | UnsetType = UNSET
+    footprint: list_aliased[str] | UnsetType = UNSET
     parent: (
         Annotated[str, Meta(description="A task's key or id.")] | None | UnsetType
     ) = UNSET
@@ -620,6 +918,52 @@ class DeliveryOut(Struct):
 
 class DeliveryPage(Struct):
     items: list_aliased[DeliveryOut]
+    next_cursor: str | None
+
+
+class EarlierOut(Struct):
+    run_id: str
+    holder: HolderOut
+    state: RunState
+    reason: str
+    summary: str
+    ended_at: str | None
+
+
+class EvidenceIn(Struct):
+    kind: EvidenceKind
+    item: str | None | UnsetType = UNSET
+    sha: str | UnsetType = ""
+    url: str | UnsetType = ""
+    name: str | UnsetType = ""
+    command: str | UnsetType = ""
+    exit_code: int | None | UnsetType = UNSET
+    digest: str | UnsetType = ""
+    conclusion: str | UnsetType = ""
+    paths: list_aliased[str] | UnsetType = UNSET
+
+
+class EvidenceOut(Struct):
+    id: str
+    kind: EvidenceKind
+    item: str | None
+    sha: str
+    url: str
+    name: str
+    command: str
+    exit_code: int | None
+    digest: str
+    conclusion: str
+    paths: list_aliased[str]
+    reported_at: str
+    verdict: Verdict | None
+    verdict_note: str
+    verified_by: str | None
+    verified_at: str | None
+
+
+class EvidencePage(Struct):
+    items: list_aliased[EvidenceOut]
     next_cursor: str | None
 
 
@@ -661,6 +1005,22 @@ class GraphNodeOut(Struct):
     layer: int
     is_critical: bool
     is_outside: bool
+
+
+class HeartbeatOut(Struct):
+    run_id: str
+    state: RunState
+    expires_at: str | None
+    must_stop: bool
+    stop_reason: str | None
+
+
+class HoldOut(Struct):
+    run_id: str
+    fence: int
+    holder: HolderOut
+    heartbeat_at: str
+    expires_at: str | None
 
 
 class ImportRecordOut(Struct):
@@ -727,6 +1087,15 @@ class JoinedOut(Struct):
     role: Role
 
 
+class LineIn(Struct):
+    text: str
+    kind: LineKind | UnsetType = "output"
+
+
+class LogIn(Struct):
+    lines: list_aliased[LineIn]
+
+
 class MemberOut(Struct):
     id: str
     user_id: str
@@ -763,6 +1132,14 @@ class NewWebhookOut(Struct):
     secret: str
 
 
+class NextTaskOut(Struct):
+    task: str | None
+    title: str | None
+    reason: str
+    passed_over: list_aliased[PassedOverOut]
+    why_not: list_aliased[str]
+
+
 class ProjectGraphOut(Struct):
     project: str
     nodes: list_aliased[GraphNodeOut]
@@ -792,6 +1169,7 @@ class ProjectOut(Struct):
     description: str
     lead_id: str
     visibility: Visibility
+    policy: PolicyOut
     version: int
     created_at: str
     archived_at: str | None
@@ -822,8 +1200,44 @@ class RecurrenceOut(Struct):
     next_on: str | None
 
 
+class RunOut(Struct):
+    id: str
+    task_id: str
+    task: str
+    title: str
+    project: str
+    holder: HolderOut
+    fence: int
+    state: RunState
+    is_live: bool
+    lease_s: int | None
+    claimed_at: str
+    heartbeat_at: str
+    expires_at: str | None
+    ended_at: str | None
+    ended_by: HolderOut | None
+    reason: str
+    progress: int | None
+    note: str
+    summary: str
+    model: str
+    usage: UsageOut
+    reserved_tokens: int
+    reserved_cost: float
+
+
+class RunPage(Struct):
+    items: list_aliased[RunOut]
+    next_cursor: str | None
+
+
 class StatusIn(Struct):
     status: TaskStatus
+
+
+class SubmissionIn(Struct):
+    summary: str
+    evidence: list_aliased[EvidenceIn] | UnsetType = UNSET
 
 
 class TaskBriefOut(Struct):
@@ -851,6 +1265,7 @@ class TaskIn(Struct):
     labels: list_aliased[str] | UnsetType = UNSET
     due_on: str | None | UnsetType = UNSET
     repository_id: str | None | UnsetType = UNSET
+    footprint: list_aliased[str] | UnsetType = UNSET
     parent: (
         Annotated[str, Meta(description="A task's key or id.")] | None | UnsetType
     ) = UNSET
@@ -882,6 +1297,12 @@ class TaskSummaryOut(Struct):
     updated_at: str
     highlights: list_aliased[HighlightOut]
     explanation: ExplanationOut | None
+
+
+class TotalsOut(Struct):
+    runs: int
+    by_state: dict[str, int]
+    usage: UsageOut
 
 
 class ViewIn(Struct):
@@ -923,6 +1344,37 @@ class Problem(Struct):
     details: dict[str, Any]
     errors: list_aliased[FieldProblem]
     request_id: str | None
+
+
+class AgentOut(Struct):
+    id: str
+    name: str
+    handle: str
+    kind: str
+    description: str
+    status: AgentStatus
+    pause_reason: str | None
+    paused_at: str | None
+    seen_at: str | None
+    capabilities: list_aliased[str]
+    min_complexity: int
+    max_complexity: int
+    projects: list_aliased[str]
+    repositories: list_aliased[str]
+    max_tasks: int
+    needs_review: bool
+    reserve_tokens: int
+    reserve_cost: float
+    assignments: list_aliased[AssignmentOut]
+    totals: TotalsOut
+    registered_by: str
+    version: int
+    created_at: str
+
+
+class AgentPage(Struct):
+    items: list_aliased[AgentOut]
+    next_cursor: str | None
 
 
 class BulkIn(Struct):
@@ -1004,6 +1456,9 @@ class TaskOut(Struct):
     unlock_count: int
     due_on: str | None
     repository_id: str | None
+    footprint: list_aliased[str]
+    learned_footprint: list_aliased[str]
+    hold: HoldOut | None
     custom: dict[str, Any]
     rank: str
     version: int
@@ -1018,3 +1473,13 @@ class TaskOut(Struct):
 class TaskPage(Struct):
     items: list_aliased[TaskSummaryOut]
     next_cursor: str | None
+
+
+class ClaimOut(Struct):
+    run_id: str | None
+    fence: int | None
+    expires_at: str | None
+    task: TaskOut | None
+    reason: str
+    passed_over: list_aliased[PassedOverOut]
+    earlier: list_aliased[EarlierOut]

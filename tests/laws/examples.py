@@ -22,6 +22,8 @@ class Example:
     body: Callable[[Things], Any] | None = None
     query: dict[str, str] = field(default_factory=dict[str, str])
     content: bytes | None = None
+    path: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The things that path parameters name here, where they are not the usual ones."""
 
 
 PARAMETERS: dict[str, tuple[str, ...]] = {
@@ -44,6 +46,12 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
     "view_id": ("view",),
     "field": ("field",),
     "session_id": ("session",),
+    "agent": ("agent",),
+    "agent_id": ("agent",),
+    "run_id": ("run",),
+    "question_id": ("question",),
+    "evidence_id": ("evidence",),
+    "budget_id": ("budget",),
 }
 """Path parameter -> the things of a world that it may name; the first one unless all are tried."""
 
@@ -58,6 +66,8 @@ REFERENCES: dict[str, tuple[str, ...]] = {
     "assignees": ("user",),
     "lead_id": ("user",),
     "repository_id": ("repository",),
+    "repositories": ("repository",),
+    "projects": ("project",),
 }
 """Field of a body that names a thing -> the things of a world that it may name."""
 
@@ -71,6 +81,8 @@ QUERY_REFERENCES = {
     "actor": "user",
     "label": "label_name",
     "subject": "subject",
+    "agent": "agent",
+    "run": "run",
 }
 """Query parameter -> the thing of a world that it may name."""
 
@@ -106,6 +118,55 @@ EXAMPLES: dict[str, Example] = {
     "watchEvents": Example(query={"after": "0", "wait": "0", "name": "key.created"}),
     "listSessions": Example(),
     "getMe": Example(),
+    "listAgents": Example(query={"limit": "200"}),
+    "getAgent": Example(),
+    "listAgentKeys": Example(query={"limit": "200"}),
+    "nextTask": Example(query={"agent": "@AGENT"}),
+    "listRuns": Example(query={"limit": "200"}),
+    "getRun": Example(),
+    "listRunLog": Example(query={"limit": "200"}),
+    "listRunQuestions": Example(query={"limit": "200"}),
+    "getRunQuestion": Example(),
+    "listRunEvidence": Example(path={"run_id": "accepted_run"}),
+    "listWorkLimits": Example(),
+    "listBudgets": Example(query={"limit": "200"}),
+    "resumeAgents": Example(),
+    "claimTask": Example(body=lambda _: {}),
+    "heartbeatRun": Example(body=lambda _: {}),
+    "progressRun": Example(body=lambda _: {"note": "Half of it.", "progress": 50}),
+    "logRun": Example(body=lambda _: {"lines": [{"text": "A line."}]}),
+    "useRun": Example(body=lambda _: {"tokens_in": 1, "cost": 0.01, "model": "a model"}),
+    "askRun": Example(body=lambda _: {"text": "Which one?"}),
+    "answerRun": Example(body=lambda _: {"answer": "That one."}),
+    "verifyRunEvidence": Example(
+        body=lambda _: {"verdict": "confirmed"}, path={"run_id": "accepted_run"}
+    ),
+    "submitRun": Example(
+        body=lambda _: {
+            "summary": "Done.",
+            "evidence": [{"kind": "commit", "sha": "abcdef0", "paths": ["src/a.py"]}],
+        },
+        path={"run_id": "submitted_run"},
+    ),
+    "releaseRun": Example(body=lambda _: {"reason": "No."}, path={"run_id": "released_run"}),
+    "failRun": Example(body=lambda _: {"reason": "No."}, path={"run_id": "failed_run"}),
+    "cancelRun": Example(body=lambda _: {"reason": "No."}, path={"run_id": "cancelled_run"}),
+    "acceptRun": Example(body=lambda _: {}, path={"run_id": "accepted_run"}),
+    "rejectRun": Example(body=lambda _: {"reason": "No."}, path={"run_id": "rejected_run"}),
+    "registerAgent": Example(body=lambda _: {"name": "Another"}),
+    "updateAgent": Example(body=lambda _: {"description": "Another"}),
+    "pauseAgent": Example(body=lambda _: {"reason": "Lunch."}),
+    "resumeAgent": Example(),
+    "pauseAgents": Example(body=lambda _: {"reason": "Lunch."}),
+    "createAgentKey": Example(body=lambda _: {"name": "another"}),
+    "rotateAgentKey": Example(body=lambda _: {"overlap_s": 60}, path={"key_id": "agent_key"}),
+    "revokeAgentKey": Example(path={"key_id": "agent_key"}),
+    "setWorkLimit": Example(body=lambda t: {"project": t["project"], "max_running": 50}),
+    "setBudget": Example(body=lambda t: {"project": t["project"], "tokens": 1_000_000}),
+    "removeBudget": Example(),
+    "holdTask": Example(),
+    "unholdTask": Example(),
+    "setProjectPolicy": Example(body=lambda _: {"landing": "done"}),
     "createTask": Example(body=lambda t: {"project": t["project"], "title": "Another"}),
     "updateTask": Example(body=lambda _: {"title": "Another title"}),
     "updateTasks": Example(
@@ -173,6 +234,7 @@ EXAMPLES: dict[str, Example] = {
     "revokeSession": Example(),
     "leaveWorkspace": Example(),
     "removeUser": Example(),
+    "removeAgent": Example(),
 }
 """Operation id -> a good request, made in a world. A new operation joins here, before it ends."""
 
@@ -187,7 +249,10 @@ def example_of(route: Route) -> Example:
 
 def path_of(route: Route, things: Things) -> str:
     """The route's path in a world, with the first example of every parameter."""
-    return route.filled({name: things[_named(route, name)[0]] for name in route.parameters})
+    named = example_of(route).path
+    return route.filled(
+        {name: things[named.get(name, _named(route, name)[0])] for name in route.parameters}
+    )
 
 
 def paths_into(
@@ -218,7 +283,11 @@ async def send(
 ) -> httpx.Response:
     """Send the route's example, by somebody who may, with what is given instead."""
     example = example_of(route)
-    options: dict[str, Any] = {"params": {**example.query, **(query or {})}}
+    asked_for = {
+        name: world.things["agent"] if value == "@AGENT" else value
+        for name, value in example.query.items()
+    }
+    options: dict[str, Any] = {"params": asked_for | dict(query or {})}
     extra = dict(headers or {})
     if example.content is not None:
         options["content"] = example.content
@@ -236,6 +305,8 @@ def caller_of(route: Route, world: World) -> Any:
     """Who may send this: a session where one is needed, else the owner's key, else nobody."""
     if route.guard.needs_session:
         return world.second
+    if route.guard.permission == "tasks:claim":
+        return world.robot
     return world.owner if route.guard.needs_caller else world.stranger
 
 
@@ -245,7 +316,9 @@ def pointing(route: Route, world: World, field: str, value: str) -> dict[str, An
     body = example.body(world.things) if example.body else {}
     if field in {"before", "after"}:
         body = {}
-    is_list = field in {"dependencies", "assignees"}
+    if route.operation_id in {"setWorkLimit", "setBudget"}:  # for one thing alone
+        body = {name: value for name, value in body.items() if name not in REFERENCES}
+    is_list = field in {"dependencies", "assignees", "repositories", "projects"}
     return body | {field: [value] if is_list else value}
 
 

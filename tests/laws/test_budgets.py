@@ -20,10 +20,18 @@ _GRAPH = (
     "of everybody it concerns true in the same transaction"
 )
 _TWO_FEATURES = "the project that may be hidden, its joins, and the other feature's repositories"
+_CLAIM = (
+    "a hold, its run, the task's status and two events change in one transaction, under locks"
+)
 EXCEPTIONS: dict[str, tuple[int, str]] = {
     "dependTask": (13, _GRAPH),
     "undependTask": (12, _GRAPH),
     "setTaskStatus": (11, f"finishing is {_GRAPH}"),
+    "nextTask": (5, "what an agent may take, what runs, what is ready and what can be paid"),
+    "claimTask": (12, f"{_CLAIM}, and the task as it is to whoever works on it"),
+    "submitRun": (13, f"the project's policy, {_CLAIM}"),
+    "acceptRun": (12, f"the project's policy, {_CLAIM}"),
+    "removeAgent": (12, f"all that it holds is let go, set by set: {_CLAIM}"),
     "listProjectRepositories": (4, _TWO_FEATURES),
     "exportTasks": (12, "a file, in pages of 200 tasks that take five statements each"),
 }

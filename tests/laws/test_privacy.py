@@ -114,6 +114,8 @@ async def test_nobody_else_points_at_it_in_a_body(
         (route, field, pointing(route, hers, field, hidden.things[thing]))
         for route in guarded_routes(app)
         if not route.is_safe
+        and route.guard.permission
+        and cast.grace.actor.may(route.guard.permission)
         for field in fields_of_body(app, route)
         for thing in REFERENCES.get(field, ())
         if thing not in SHARED
@@ -144,6 +146,7 @@ def _around(world: World, task: str) -> World:
         owner=world.owner,
         second=world.second,
         stranger=world.stranger,
+        robot=world.robot,
         marker=world.marker,
         things=world.things | {"task": task},
     )

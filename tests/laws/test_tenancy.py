@@ -118,6 +118,7 @@ async def test_no_row_can_be_made_to_point_into_another_workspace(
     await ask_for_import(hers, "that waits still")
     await cast.bob.a_task("BOB")
     await cast.bob.a_project("NEWEST")
+    await cast.ada.call("PUT", "/agents/pause", json={})
     before = await rows_of(database, cast.ada.workspace_id)
     references = [
         (table, constraint.column_keys[1], constraint.referred_table)
@@ -141,6 +142,7 @@ async def test_the_world_of_the_laws_has_a_row_in_every_table(
     database: Database, app: Nexus, cast: Cast
 ) -> None:
     await a_world(database, app, cast.ada, "ADA")
+    await cast.ada.call("PUT", "/agents/pause", json={})
 
     rows = await rows_of(database, cast.ada.workspace_id)
 

@@ -61,6 +61,24 @@ class Stranger:
             return await http.request(method, API + path, **options)
 
 
+@dataclass
+class Robot:
+    """An agent, whose first claim of any task has the fence that it always shows."""
+
+    http: httpx.AsyncClient
+    key: str = ""
+
+    async def call(self, method: str, path: str, **options: Any) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {self.key}", "Nexus-Fence": "1"}
+        headers |= options.pop("headers", {})
+        return await self.http.request(method, API + path, headers=headers, **options)
+
+    async def post(self, path: str, body: Any) -> Any:
+        answer = await self.call("POST", path, json=body)
+        assert answer.status_code in {200, 201}, answer.text
+        return answer.json()
+
+
 @dataclass(frozen=True, kw_only=True)
 class World:
     """What stands in a workspace. `things` names one of each, `marker` is in every project text."""
@@ -68,6 +86,7 @@ class World:
     owner: Person
     second: SignedIn
     stranger: Stranger
+    robot: Robot
     marker: str
     things: dict[str, str] = field(default_factory=dict[str, str])
 
@@ -90,6 +109,7 @@ async def a_world(
         owner=owner,
         second=sessions[0],
         stranger=Stranger(app=app),
+        robot=Robot(owner.http),
         marker=marker,
         things={
             "workspace": str(owner.workspace_id),
@@ -119,6 +139,8 @@ async def a_world(
     world.things["handle"] = (await owner.get(f"/users/{world.things['user']}"))["handle"]
     await _add_tasks(world, [str(actor_id) for _, actor_id in members], size)
     await _add_the_rest(world, size)
+    await _add_agents(world, size)
+    await _add_runs(world, size)
     await run_waiting(database)
     await _send_webhooks(database, world, size)
     async with database.transaction(world.owner.workspace_id) as tx:
@@ -222,6 +244,55 @@ async def _add_tasks(world: World, assignees: list[str], size: int) -> None:
         said = {"body": f"{marker} @{things['handle']}"}
         comment = await owner.post(f"/tasks/{task['key']}/comments", said)
         things.update(link=linked["links"][0]["id"], comment=comment["id"])
+
+
+async def _add_agents(world: World, size: int) -> None:
+    """Agents with keys, of which the last one works; limits and budgets."""
+    owner, things = world.owner, world.things
+    for number in range(size):
+        body = {"name": f"Agent {number}", "max_tasks": 100, "reserve_tokens": 10}
+        things["agent"] = (await owner.post("/agents", body))["id"]
+        budget = {"agent": things["agent"], "tokens": 10**12}
+        answer = await owner.call("PUT", "/budgets", json=budget)
+        assert answer.status_code == 200, answer.text
+        limit = {"repository_id": things["repository"], "max_running": 100}
+        await owner.call("PUT", "/work-limits", json=limit)
+    for repository in (await owner.get("/repositories", limit=200))["items"]:
+        limit = {"repository_id": repository["id"], "max_running": 100}
+        await owner.call("PUT", "/work-limits", json=limit)
+    things["budget"] = (await owner.call("PUT", "/budgets", json={"cost": 10**9})).json()["id"]
+    await owner.call("PUT", f"/projects/{things['project']}/members/{things['agent']}")
+    for number in range(size):
+        key = await owner.post(f"/agents/{things['agent']}/keys", {"name": f"key {number}"})
+        things["agent_key"] = key["key"]["id"]
+        world.robot.key = key["secret"]
+
+
+async def _add_runs(world: World, size: int) -> None:
+    """A run for each of its ends, one of them with a log, questions and evidence."""
+    for name in ("run", "released", "failed", "cancelled", "submitted", "accepted", "rejected"):
+        world.things[f"{name}_run"] = await _a_run(world)
+    for _ in range(size):
+        await _a_run(world)
+    run = world.things["run_run"]
+    world.things["run"] = run
+    for number in range(size):
+        line = {"text": f"{world.marker} {number}"}
+        await world.robot.post(f"/runs/{run}/log", {"lines": [line]})
+        await world.robot.post(f"/runs/{run}/usage", {"tokens_in": 1})
+        question = await world.robot.post(f"/runs/{run}/questions", {"text": world.marker})
+        world.things["question"] = question["id"]
+    proof = {"kind": "link", "url": "https://proof.test/"}
+    submission = {"summary": world.marker, "evidence": [proof] * max(size, 1)}
+    for name in ("accepted_run", "rejected_run"):
+        await world.robot.post(f"/runs/{world.things[name]}/submission", submission)
+    evidence = await world.owner.get(f"/runs/{world.things['accepted_run']}/evidence")
+    world.things["evidence"] = evidence["items"][0]["id"]
+
+
+async def _a_run(world: World) -> str:
+    task = await world.owner.a_task(world.things["project"], world.marker)
+    return (await world.robot.post("/agents/assign", {"task": task["key"]}))["run_id"]
 
 
 async def _add_the_rest(world: World, size: int) -> None:

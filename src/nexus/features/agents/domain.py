@@ -1,7 +1,7 @@
 """An agent, what it may take, and what it is doing: pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
@@ -37,7 +37,7 @@ class AgentLimits:
     repositories: tuple[UUID, ...] = ()
     max_tasks: int = 1
     needs_review: bool = False
-    reserved: Reservation = Reservation()
+    reserved: Reservation = field(default_factory=Reservation)
 
     def check(self) -> None:
         if self.min_complexity > self.max_complexity:
@@ -95,19 +95,11 @@ class Agent:
             max_tasks=limits.max_tasks,
         )
 
-    def status(self, runs: Sequence[Run], at: datetime) -> AgentStatus:
-        """By its last sign of life, with whichever key."""
-        if self.pause:
-            return AgentStatus.PAUSED
-        signs = [run.heartbeat_at for run in runs] + ([self.seen_at] if self.seen_at else [])
-        if not signs or at - max(signs) > OFFLINE_AFTER:
-            return AgentStatus.OFFLINE
-        return AgentStatus.WORKING if any(run.is_live for run in runs) else AgentStatus.IDLE
-
     def check_not_paused(self) -> None:
         if self.pause:
             who = "all agents are" if self.pause.is_for_all else f"{self.name} is"
-            raise AgentPaused(who=who, reason=self.pause.reason or "nobody said why")
+            reason = self.pause.reason.rstrip(".") or "nobody said why"
+            raise AgentPaused(who=who, reason=reason)
 
     def removed(self, at: datetime) -> "Agent":
         return replace(self, removed_at=at, version=self.version + 1)
@@ -120,3 +112,17 @@ class AgentStanding:
     agent: Agent
     runs: Sequence[Run]
     totals: Totals
+
+    @property
+    def seen_at(self) -> datetime | None:
+        """The last sign of life: in a run, or that it showed a key."""
+        signs = [at for at in (self.agent.seen_at, self.totals.seen_at) if at]
+        return max(signs, default=None)
+
+    def status(self, at: datetime) -> AgentStatus:
+        if self.agent.pause:
+            return AgentStatus.PAUSED
+        if self.seen_at is None or at - self.seen_at > OFFLINE_AFTER:
+            return AgentStatus.OFFLINE
+        is_working = any(run.is_live for run in self.runs)
+        return AgentStatus.WORKING if is_working else AgentStatus.IDLE

@@ -1,13 +1,12 @@
 """Agents on the wire."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from nexus.features.agents.domain import Agent, AgentLimits, AgentStanding, AgentStatus
+from nexus.features.agents.domain import AgentLimits, AgentStanding, AgentStatus
 from nexus.features.tasks.holds import Reservation, Run, RunState, Totals, Usage
 from nexus.platform.clock import now
 from nexus.platform.fields import NO_NUL, Name, ProjectKey
@@ -84,8 +83,7 @@ class AgentPatch(Struct, forbid_unknown_fields=True, frozen=True):
         values: dict[str, Any] = {
             name: tuple(value) if name in _LISTS else value
             for name in self.__struct_fields__
-            if name in AgentLimits.__annotations__
-            and (value := getattr(self, name)) is not UNSET
+            if name in AgentLimits.__annotations__ and (value := getattr(self, name)) is not UNSET
         }
         if self.reserve_tokens is not UNSET or self.reserve_cost is not UNSET:
             tokens = old.reserved.tokens if self.reserve_tokens is UNSET else self.reserve_tokens
@@ -203,10 +201,10 @@ class AgentOut(Struct, frozen=True):
             handle=agent.handle,
             kind=agent.kind,
             description=agent.description,
-            status=agent.status(standing.runs, now()),
+            status=standing.status(now()),
             pause_reason=agent.pause.reason if agent.pause else None,
             paused_at=agent.pause.at if agent.pause else None,
-            seen_at=_seen_at(agent, standing.runs),
+            seen_at=standing.seen_at,
             capabilities=list(limits.capabilities),
             min_complexity=limits.min_complexity,
             max_complexity=limits.max_complexity,
@@ -227,8 +225,3 @@ class AgentOut(Struct, frozen=True):
 class AgentPage(Struct, frozen=True):
     items: list[AgentOut]
     next_cursor: str | None
-
-
-def _seen_at(agent: Agent, runs: Sequence[Run]) -> datetime | None:
-    signs = [run.heartbeat_at for run in runs] + ([agent.seen_at] if agent.seen_at else [])
-    return max(signs) if signs else None

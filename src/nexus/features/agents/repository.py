@@ -110,9 +110,7 @@ class AgentRepository:
         """Pause all; False if they are paused already."""
         added = await self._tx.execute(
             insert_missing(self._tx, AgentSwitchRow)
-            .values(
-                workspace_id=self._tx.workspace_id, paused_at=at, paused_by=by, reason=reason
-            )
+            .values(workspace_id=self._tx.workspace_id, paused_at=at, paused_by=by, reason=reason)
             .returning(AgentSwitchRow.workspace_id)
         )
         return added.first() is not None
@@ -127,7 +125,9 @@ class AgentRepository:
     async def save_seen(self, seen: Mapping[UUID, datetime]) -> None:
         """When agents of any workspaces last showed a key."""
         await self._tx.execute(
-            update(AgentRow).where(AgentRow.id == bindparam("agent")).values(seen_at=bindparam("at")),
+            update(AgentRow)
+            .where(AgentRow.id == bindparam("agent"))
+            .values(seen_at=bindparam("at")),
             [{"agent": agent_id, "at": at} for agent_id, at in seen.items()],
         )
 
@@ -146,9 +146,7 @@ class AgentRepository:
             )
             .join(ActorRow, ActorRow.id == AgentRow.id)
             .outerjoin(AgentSwitchRow, AgentSwitchRow.workspace_id == AgentRow.workspace_id)
-            .where(
-                AgentRow.workspace_id == self._tx.workspace_id, ActorRow.removed_at.is_(None)
-            )
+            .where(AgentRow.workspace_id == self._tx.workspace_id, ActorRow.removed_at.is_(None))
         )
 
 
@@ -163,7 +161,7 @@ def _own_columns(agent: Agent) -> dict[str, Any]:
         "projects": list(limits.projects),
         "repositories": [str(one) for one in limits.repositories],
         "max_tasks": limits.max_tasks,
-        "needs_review": limits.needs_review,
+        "is_reviewed": limits.needs_review,
         "reserved_tokens": limits.reserved.tokens,
         "reserved_cost_micros": limits.reserved.cost_micros,
     }
@@ -184,10 +182,8 @@ def _agent(row: Row[Any]) -> Agent:
             projects=tuple(row.projects),
             repositories=tuple(UUID(one) for one in row.repositories),
             max_tasks=row.max_tasks,
-            needs_review=row.needs_review,
-            reserved=Reservation(
-                tokens=row.reserved_tokens, cost_micros=row.reserved_cost_micros
-            ),
+            needs_review=row.is_reviewed,
+            reserved=Reservation(tokens=row.reserved_tokens, cost_micros=row.reserved_cost_micros),
         ),
         pause=_pause(row),
         seen_at=row.seen_at,

@@ -19,7 +19,7 @@ from nexus.features.agents.repository import AgentRepository
 from nexus.features.projects.service import ProjectService
 from nexus.features.repositories.domain import RepositoryId
 from nexus.features.repositories.service import RepositoryService
-from nexus.features.tasks.domain import TaskStatus
+from nexus.features.tasks.assignments import AssignmentService
 from nexus.features.tasks.holding import HoldService
 from nexus.features.tasks.holds import Ending, RunState
 from nexus.features.workspaces.domain import new_handle
@@ -57,11 +57,17 @@ class AgentRules:
 
 class AgentService:
     def __init__(
-        self, agents: AgentRepository, rules: AgentRules, holds: HoldService, events: EventLog
+        self,
+        agents: AgentRepository,
+        rules: AgentRules,
+        holds: HoldService,
+        runs: AssignmentService,
+        events: EventLog,
     ) -> None:
         self._agents = agents
         self._rules = rules
         self._holds = holds
+        self._runs = runs
         self._events = events
 
     async def register(
@@ -96,12 +102,12 @@ class AgentService:
 
     async def standing(self, ref: str) -> AgentStanding:
         agent = await self._agents.get(ref)
-        runs, totals = (await self._holds.standing_of([agent.id]))[agent.id]
+        runs, totals = (await self._runs.standing_of([agent.id]))[agent.id]
         return AgentStanding(agent=agent, runs=runs, totals=totals)
 
     async def list_agents(self, cursor: str | None, limit: int) -> Page[AgentStanding]:
         page = await self._agents.list_page(cursor, limit)
-        found = await self._holds.standing_of([agent.id for agent in page.items])
+        found = await self._runs.standing_of([agent.id for agent in page.items])
         return page.of(
             lambda agent: AgentStanding(
                 agent=agent, runs=found[agent.id][0], totals=found[agent.id][1]
@@ -147,10 +153,8 @@ class AgentService:
     async def remove(self, ref: str, *, by: Actor) -> None:
         """Let an agent go for good: what it holds is free, and its keys are dead at once."""
         agent = await self._agents.get(ref, lock=True)
-        runs, _ = (await self._holds.standing_of([agent.id]))[agent.id]
-        for run in runs:
-            ending = Ending(state=RunState.CANCELLED, reason=f"{by.name} removed {agent.name}.")
-            await self._holds.finish_run(run, ending, TaskStatus.TODO, by=by)
+        ending = Ending(state=RunState.CANCELLED, reason=f"{by.name} removed {agent.name}.")
+        await self._holds.free_held_by(agent.id, ending, by=by)
 
         await self._agents.save(agent.removed(now()))
         self._events.record(AgentRemoved(agent_id=agent.id), by=by)

@@ -33,7 +33,7 @@ class AgentRow(TenantRow, Base):
     projects: Mapped[list[Any]] = mapped_column(Json)
     repositories: Mapped[list[Any]] = mapped_column(Json)
     max_tasks: Mapped[int]
-    needs_review: Mapped[bool]
+    is_reviewed: Mapped[bool]
     reserved_tokens: Mapped[int] = mapped_column(BigInteger)
     reserved_cost_micros: Mapped[int] = mapped_column(BigInteger)
     paused_at: Mapped[datetime | None]

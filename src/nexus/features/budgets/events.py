@@ -17,10 +17,10 @@ class _BudgetEvent(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class BudgetSet(_BudgetEvent):
+class BudgetChanged(_BudgetEvent):
     """`cost_micros` is in millionths of a US dollar; null is without a limit."""
 
-    name: ClassVar[str] = "budget.set"
+    name: ClassVar[str] = "budget.changed"
 
     subject_id: UUID | None
     tokens: int | None

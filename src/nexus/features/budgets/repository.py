@@ -80,9 +80,7 @@ class BudgetRepository:
         await self._tx.execute(
             update(BudgetRow)
             .where(BudgetRow.workspace_id == self._tx.workspace_id, BudgetRow.id == budget.id)
-            .values(
-                tokens=budget.tokens, cost_micros=budget.cost_micros, version=budget.version
-            )
+            .values(tokens=budget.tokens, cost_micros=budget.cost_micros, version=budget.version)
         )
 
     async def remove(self, budget_id: BudgetId) -> None:

@@ -16,13 +16,14 @@ from nexus.features.budgets.domain import (
     unpayable,
 )
 from nexus.features.budgets.errors import BudgetSubject, BudgetWithoutLimit
-from nexus.features.budgets.events import BudgetExceeded, BudgetRemoved, BudgetSet
+from nexus.features.budgets.events import BudgetChanged, BudgetExceeded, BudgetRemoved
 from nexus.features.budgets.repository import BudgetRepository
 from nexus.features.projects.service import ProjectService
 from nexus.features.tasks.choosing import Running
 from nexus.features.tasks.domain import Task
 from nexus.features.tasks.holding import HoldService
 from nexus.features.tasks.holds import Reservation, Run, Usage
+from nexus.features.tasks.selecting import CandidateService
 from nexus.platform.actor import Actor, ActorId
 from nexus.platform.clock import now
 from nexus.platform.errors import Stale
@@ -34,9 +35,7 @@ from nexus.platform.paging import Page
 class Subjects:
     """What a budget can be for."""
 
-    def __init__(
-        self, projects: ProjectService, agents: AgentService, holds: HoldService
-    ) -> None:
+    def __init__(self, projects: ProjectService, agents: AgentService, holds: HoldService) -> None:
         self._projects = projects
         self._agents = agents
         self._holds = holds
@@ -64,12 +63,12 @@ class BudgetService:
         self,
         budgets: BudgetRepository,
         subjects: Subjects,
-        holds: HoldService,
+        candidates: CandidateService,
         events: EventLog,
     ) -> None:
         self._budgets = budgets
         self._subjects = subjects
-        self._holds = holds
+        self._candidates = candidates
         self._events = events
 
     async def set(
@@ -113,7 +112,7 @@ class BudgetService:
             )
             await self._budgets.add(budget, project_id, by=by.id, at=now())
         self._events.record(
-            BudgetSet(
+            BudgetChanged(
                 budget_id=budget.id,
                 scope=account.scope,
                 project_id=project_id,
@@ -125,15 +124,13 @@ class BudgetService:
         )
         return await self._budgets.get(budget.id, month)
 
-    async def list_budgets(
-        self, cursor: str | None, limit: int
-    ) -> tuple[Page[Envelope], Running]:
+    async def list_budgets(self, cursor: str | None, limit: int) -> tuple[Page[Envelope], Running]:
         """Budgets with what was spent, and what runs, which has set some of them aside."""
         page = await self._budgets.list_page(cursor, limit, month_of(now()))
-        return page, await self._holds.running()
+        return page, await self._candidates.running()
 
     async def running(self) -> Running:
-        return await self._holds.running()
+        return await self._candidates.running()
 
     async def remove(self, budget_id: BudgetId, *, by: Actor) -> None:
         found = await self._budgets.get(budget_id, month_of(now()))
@@ -152,9 +149,7 @@ class BudgetService:
         if not tasks:
             return {}
         accounts = {
-            account
-            for task in tasks
-            for account in accounts_of(task.project_id, agent_id, task.id)
+            account for task in tasks for account in accounts_of(task.project_id, agent_id, task.id)
         }
         envelopes = await self._budgets.list_of(accounts, month_of(now()))
         return unpayable(tasks, agent_id, wanted, envelopes, running)
@@ -171,11 +166,9 @@ class BudgetService:
         envelopes = await self._budgets.list_of(accounts, month)
         if not envelopes:
             return None
-        running = await self._holds.running()
+        running = await self._candidates.running()
         used = run.usage.plus(usage)
-        is_beyond = (
-            used.tokens > run.reserved.tokens or used.cost_micros > run.reserved.cost_micros
-        )
+        is_beyond = used.tokens > run.reserved.tokens or used.cost_micros > run.reserved.cost_micros
         for envelope in envelopes.values():
             reserved = envelope.reserved(running, but=run.id)
             taken = replace(

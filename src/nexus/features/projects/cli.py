@@ -1,6 +1,6 @@
 """Projects on the command line."""
 
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 import typer
 from msgspec import UNSET
@@ -197,7 +197,9 @@ def set_project_policy(
       nexus project policy DOCS --landing done --evidence none
     """
     kinds = [] if evidence == "none" else [one.strip() for one in evidence.split(",")]
-    policy = models.PolicyIn(landing=landing, acceptors=acceptors, evidence=kinds)
+    policy = models.PolicyIn(
+        landing=cast("Any", landing), acceptors=cast("Any", acceptors), evidence=cast("Any", kinds)
+    )
     project = client().set_project_policy(key, policy, if_match=version)
     sentence = f"{project.key} is at version {project.version}."
     print_json(project) if as_json else output().print(sentence)

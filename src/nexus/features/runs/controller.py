@@ -12,8 +12,8 @@ from nexus.features.runs.dto import (
     HeartbeatIn,
     HeartbeatOut,
     LineOut,
-    LogIn,
     LoggedOut,
+    LogIn,
     LogPage,
     ProgressIn,
     RunOut,
@@ -74,9 +74,7 @@ class RunController(Controller):
         items = [RunOut.of(run) for run in page.items]
         return paged(request, RunPage(items=items, next_cursor=page.next_cursor))
 
-    @get(
-        "/{run_id:uuid}", guards=[may("tasks:read")], operation_id="getRun", summary="Get a run"
-    )
+    @get("/{run_id:uuid}", guards=[may("tasks:read")], operation_id="getRun", summary="Get a run")
     async def get_run(self, run_id: UUID, runs: RunService) -> RunOut:
         return RunOut.of(await runs.get(RunId(run_id)))
 
@@ -102,9 +100,7 @@ class RunController(Controller):
     async def progress(
         self, run_id: UUID, data: ProgressIn, runs: RunService, actor: Actor
     ) -> RunOut:
-        return RunOut.of(
-            await runs.progress(RunId(run_id), data.progress, data.note, by=actor)
-        )
+        return RunOut.of(await runs.progress(RunId(run_id), data.progress, data.note, by=actor))
 
     @post(
         "/{run_id:uuid}/log",
@@ -187,9 +183,7 @@ class RunController(Controller):
     async def fail(
         self, run_id: UUID, data: FailureIn, reviews: ReviewService, actor: Actor
     ) -> RunOut:
-        failed = await reviews.fail(
-            RunId(run_id), data.reason, is_final=data.is_final, by=actor
-        )
+        failed = await reviews.fail(RunId(run_id), data.reason, is_final=data.is_final, by=actor)
         return RunOut.of(failed)
 
     @post(

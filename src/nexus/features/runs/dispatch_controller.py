@@ -22,7 +22,6 @@ from nexus.platform.http.guards import may
 from nexus.platform.http.streams import client_left
 
 
-
 class DispatchController(Controller):
     path = "/agents"
     tags = ["Agents"]
@@ -187,9 +186,7 @@ async def _until_there_is_one(
             return None
         if wait.left_s <= 0:
             return ClaimOut.nothing(found.reason, found.passed_over)
-        sitting = asyncio.create_task(
-            waiting_room.wait(actor.workspace_id, seat, wait.left_s)
-        )
+        sitting = asyncio.create_task(waiting_room.wait(actor.workspace_id, seat, wait.left_s))
         leaving = asyncio.create_task(client_left(request.receive))
         try:
             await asyncio.wait({sitting, leaving}, return_when=asyncio.FIRST_COMPLETED)

@@ -17,6 +17,7 @@ from nexus.features.runs.errors import (
     TaskNotForAgent,
     TaskOverlaps,
 )
+from nexus.features.tasks.assignments import AssignmentService
 from nexus.features.tasks.choosing import (
     Choice,
     PassedOver,
@@ -32,6 +33,7 @@ from nexus.features.tasks.errors import NotReadyToClaim
 from nexus.features.tasks.holding import HoldService
 from nexus.features.tasks.holds import (
     DEFAULT_LEASE_S,
+    EXPIRY,
     Ending,
     Holder,
     Reservation,
@@ -40,6 +42,7 @@ from nexus.features.tasks.holds import (
     RunState,
     already_held,
 )
+from nexus.features.tasks.selecting import CandidateService
 from nexus.platform.actor import Actor, ActorKind
 
 AT_A_TIME = 20
@@ -59,8 +62,17 @@ class Wish:
 
 
 class DispatchService:
-    def __init__(self, holds: HoldService, agents: AgentService, budgets: BudgetService) -> None:
+    def __init__(
+        self,
+        holds: HoldService,
+        candidates: CandidateService,
+        runs: AssignmentService,
+        agents: AgentService,
+        budgets: BudgetService,
+    ) -> None:
         self._holds = holds
+        self._candidates = candidates
+        self._runs = runs
         self._agents = agents
         self._budgets = budgets
 
@@ -81,7 +93,7 @@ class DispatchService:
         `about` is a task to say of why it is not the one.
         """
         agent = await self.agent_of(wish, by=by)
-        running = await self._holds.running()
+        running = await self._candidates.running()
         choice = await self._chosen(agent, wish, running)
         why_not: Sequence[str] = ()
         if about is not None:
@@ -98,10 +110,10 @@ class DispatchService:
 
         Raises AgentPaused, AgentBusy, and for a named task what stands in the way of it.
         """
-        await self._holds.lock_dispatch()
+        await self._candidates.lock()
         agent = await self.agent_of(wish, by=by)
         agent.check_not_paused()
-        running = await self._holds.running()
+        running = await self._candidates.running()
         count = running.count_of(agent.id)
         if count >= agent.limits.max_tasks:
             raise AgentBusy(reason=f"{agent.name} works on {count} already.")
@@ -109,7 +121,7 @@ class DispatchService:
             return await self._claim_named(wish.task, agent, wish, running, by=by)
         if running.due:
             await self._holds.expire_due()
-            running = await self._holds.running()
+            running = await self._candidates.running()
         return await self._claim_next(agent, wish, running, by=by)
 
     async def hold(self, ref: str, *, by: Actor) -> Task:
@@ -138,13 +150,14 @@ class DispatchService:
             return task
         state = RunState.RELEASED if hold.holder.id == by.id else RunState.CANCELLED
         ending = Ending(state=state, reason=f"{by.name} let it go.")
-        return await self._holds.free(task, ending, by=by)
+        [freed] = await self._holds.free([task], ending, by=by)
+        return freed
 
     async def _chosen(self, agent: Agent, wish: Wish, running: Running) -> Choice:
         passed: list[PassedOver] = []
         choice = Choice(task=None, reason="")
         for offset in range(0, MOST_LOOKED_AT, AT_A_TIME):
-            found = await self._holds.list_ready(
+            found = await self._candidates.list_ready(
                 agent.wants, running, offset=offset, limit=AT_A_TIME
             )
             unpaid = await self._unpaid(found, agent, wish, running)
@@ -177,8 +190,8 @@ class DispatchService:
         if hold and hold.is_live:
             raise already_held(task.key, hold)
         if hold and hold.is_due:
-            task = await self._holds.expire(task)
-        if by.id != agent.id and not await self._holds.is_seen_by(task, agent.id):
+            [task] = await self._holds.free([task], EXPIRY, by=None)
+        if by.id != agent.id and not await self._candidates.is_seen_by(task, agent.id):
             reason = f"{agent.name} is no member of the private project {task.project_key}."
             raise TaskNotForAgent(key=task.key, reason=reason)
         if reasons := not_ready(task):
@@ -208,9 +221,7 @@ class DispatchService:
         )
         runs: Sequence[Run] = []
         if earlier:
-            page = await self._holds.list_runs(
-                RunFilter(task_id=task.id), None, EARLIER_SHOWN + 1
-            )
+            page = await self._runs.list_runs(RunFilter(task_id=task.id), None, EARLIER_SHOWN + 1)
             runs = [run for run in page.items if run.id != claimed.run_id][:EARLIER_SHOWN]
         return Claim(
             task=taken,

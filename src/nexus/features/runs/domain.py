@@ -94,9 +94,7 @@ class Proof:
         if self.kind is EvidenceKind.COMMAND and self.exit_code is None:
             missing.append("exit_code")
         if missing:
-            raise EvidenceIncomplete(
-                kind=self.kind, missing=", ".join(missing), field="evidence"
-            )
+            raise EvidenceIncomplete(kind=self.kind, missing=", ".join(missing), field="evidence")
 
     @property
     def speaks_for_it(self) -> bool:

@@ -334,9 +334,7 @@ class LineOut(Struct, frozen=True):
 
     @classmethod
     def of(cls, line: Line) -> "LineOut":
-        return cls(
-            number=line.number, kind=line.kind, text=line.text, recorded_at=line.recorded_at
-        )
+        return cls(number=line.number, kind=line.kind, text=line.text, recorded_at=line.recorded_at)
 
 
 class LogPage(Struct, frozen=True):

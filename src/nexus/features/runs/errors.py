@@ -20,7 +20,7 @@ class AgentBusy(Conflict):
 
 class TaskNotForAgent(Conflict):
     code = "task.not_for_agent"
-    message = "{key} is not for this agent: {reason}"
+    message = "{key} is not for this agent: {reason} Another agent, or a person, may take it."
 
 
 class TaskOverlaps(Conflict):
@@ -45,7 +45,7 @@ class QuestionNotFound(NotFound):
 
 class QuestionAnswered(Conflict):
     code = "run.question_answered"
-    message = "This question has its answer already: {answer}"
+    message = "Somebody has answered this question already: '{answer}'."
 
 
 class EvidenceNotFound(NotFound):

@@ -68,10 +68,10 @@ class RunEvidenceVerified(RunEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
-class WorkLimitSet(Event):
+class WorkLimitChanged(Event):
     """How many tasks run at once; null is without a limit."""
 
-    name: ClassVar[str] = "work_limit.set"
+    name: ClassVar[str] = "work_limit.changed"
     subject_field: ClassVar[str] = "subject_id"
 
     subject_id: UUID

@@ -7,9 +7,9 @@ from nexus.features.projects.service import ProjectService
 from nexus.features.repositories.domain import RepositoryId
 from nexus.features.repositories.service import RepositoryService
 from nexus.features.runs.errors import LimitSubject
-from nexus.features.runs.events import WorkLimitSet
+from nexus.features.runs.events import WorkLimitChanged
 from nexus.features.tasks.choosing import WorkLimit
-from nexus.features.tasks.holding import HoldService
+from nexus.features.tasks.selecting import CandidateService
 from nexus.platform.actor import Actor
 from nexus.platform.events import EventLog
 
@@ -17,18 +17,18 @@ from nexus.platform.events import EventLog
 class LimitService:
     def __init__(
         self,
-        holds: HoldService,
+        candidates: CandidateService,
         projects: ProjectService,
         repositories: RepositoryService,
         events: EventLog,
     ) -> None:
-        self._holds = holds
+        self._candidates = candidates
         self._projects = projects
         self._repositories = repositories
         self._events = events
 
     async def list_limits(self) -> Sequence[WorkLimit]:
-        return await self._holds.list_limits()
+        return await self._candidates.list_limits()
 
     async def set(
         self, *, project: str | None, repository_id: UUID | None, most: int | None, by: Actor
@@ -45,9 +45,9 @@ class LimitService:
             await self._repositories.get(RepositoryId(repository_id))
         limit = WorkLimit(project_id=project_id, repository_id=repository_id, max_running=most)
 
-        await self._holds.set_limit(limit)
+        await self._candidates.set_limit(limit)
         self._events.record(
-            WorkLimitSet(
+            WorkLimitChanged(
                 subject_id=project_id or repository_id or by.workspace_id,
                 project_id=project_id,
                 max_running=most,

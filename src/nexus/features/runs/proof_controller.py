@@ -109,9 +109,7 @@ class QuestionController(Controller):
     async def answer(
         self, run_id: UUID, question_id: UUID, data: AnswerIn, runs: RunService, actor: Actor
     ) -> QuestionOut:
-        answered = await runs.answer(
-            RunId(run_id), QuestionId(question_id), data.answer, by=actor
-        )
+        answered = await runs.answer(RunId(run_id), QuestionId(question_id), data.answer, by=actor)
         return QuestionOut.of(answered)
 
 

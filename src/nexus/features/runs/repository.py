@@ -19,7 +19,7 @@ from nexus.features.runs.domain import (
     Verdict,
 )
 from nexus.features.runs.errors import EvidenceNotFound, QuestionNotFound
-from nexus.features.runs.tables import RunEvidenceRow, RunLineRow, RunQuestionRow
+from nexus.features.runs.tables import RunLineRow, RunProofRow, RunQuestionRow
 from nexus.features.tasks.holds import RunId
 from nexus.platform.database import Transaction
 from nexus.platform.paging import Page, page_of, read_cursor
@@ -74,7 +74,7 @@ class RunRepository:
                 text=row.text,
                 recorded_at=row.recorded_at,
             )
-            for row in found.scalars()
+            for row in found
         ]
 
     async def add_question(self, question: Question) -> None:
@@ -138,14 +138,14 @@ class RunRepository:
     async def add_evidence(self, evidence: Sequence[Evidence]) -> None:
         if evidence:
             await self._tx.execute(
-                insert(RunEvidenceRow),
+                insert(RunProofRow),
                 [
                     {
                         "id": one.id,
                         "workspace_id": self._tx.workspace_id,
                         "run_id": one.run_id,
                         "kind": one.proof.kind.value,
-                        "item_id": one.proof.item_id,
+                        "item": str(one.proof.item_id) if one.proof.item_id else None,
                         "proof": msgspec.to_builtins(one.proof),
                         "reported_at": one.reported_at,
                         "verdict": None,
@@ -159,11 +159,11 @@ class RunRepository:
 
     async def list_evidence(self, run_id: RunId) -> Sequence[Evidence]:
         """All of it: a submission carries 200 pieces at most."""
-        found = await self._tx.execute(self._evidence(run_id).order_by(RunEvidenceRow.id))
+        found = await self._tx.execute(self._evidence(run_id).order_by(RunProofRow.id))
         return [_evidence(row) for row in found]
 
     async def get_evidence(self, run_id: RunId, evidence_id: EvidenceId) -> Evidence:
-        query = self._evidence(run_id).where(RunEvidenceRow.id == evidence_id)
+        query = self._evidence(run_id).where(RunProofRow.id == evidence_id)
         row = (await self._tx.execute(query.with_for_update(key_share=True))).first()
         if row is None:
             raise EvidenceNotFound(id=evidence_id)
@@ -171,10 +171,10 @@ class RunRepository:
 
     async def save_verdict(self, evidence: Evidence) -> None:
         await self._tx.execute(
-            update(RunEvidenceRow)
+            update(RunProofRow)
             .where(
-                RunEvidenceRow.workspace_id == self._tx.workspace_id,
-                RunEvidenceRow.id == evidence.id,
+                RunProofRow.workspace_id == self._tx.workspace_id,
+                RunProofRow.id == evidence.id,
             )
             .values(
                 verdict=evidence.verdict.value if evidence.verdict else None,
@@ -190,8 +190,8 @@ class RunRepository:
         )
 
     def _evidence(self, run_id: RunId) -> Any:
-        return select(*RunEvidenceRow.__table__.columns).where(
-            RunEvidenceRow.workspace_id == self._tx.workspace_id, RunEvidenceRow.run_id == run_id
+        return select(*RunProofRow.__table__.columns).where(
+            RunProofRow.workspace_id == self._tx.workspace_id, RunProofRow.run_id == run_id
         )
 
 

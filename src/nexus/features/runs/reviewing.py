@@ -15,8 +15,8 @@ from nexus.features.runs.domain import (
 from nexus.features.runs.errors import OwnRun
 from nexus.features.runs.events import RunEvidenceVerified
 from nexus.features.runs.repository import RunRepository
+from nexus.features.tasks.assignments import AssignmentService
 from nexus.features.tasks.domain import TaskStatus
-from nexus.features.tasks.holding import HoldService
 from nexus.features.tasks.holds import Ending, Run, RunId, RunState
 from nexus.platform.actor import Actor, ActorKind
 from nexus.platform.clock import now
@@ -30,24 +30,24 @@ class ReviewService:
     def __init__(
         self,
         runs: RunRepository,
-        holds: HoldService,
+        assignments: AssignmentService,
         agents: AgentService,
         projects: ProjectService,
         events: EventLog,
     ) -> None:
         self._runs = runs
-        self._holds = holds
+        self._assignments = assignments
         self._agents = agents
         self._projects = projects
         self._events = events
 
     async def submit(self, run_id: RunId, submission: Submission, *, by: Actor) -> Run:
         """Say that it is done, with proof. The project's policy says where the task lands."""
-        run = await self._holds.own_run(run_id, by=by)
+        run = await self._assignments.own_run(run_id, by=by)
         project = await self._projects.get(run.project_key)
-        task = await self._holds.task(run.task_key)
-        submission.check(task, project.policy)
         is_final = project.policy.landing is Landing.DONE and not await self._needs_review(run)
+        task = await self._assignments.lock_task(run, by=by, may_finish=is_final)
+        submission.check(task, project.policy)
         evidence = [
             Evidence(
                 id=EvidenceId(new_id()),
@@ -66,8 +66,9 @@ class ReviewService:
             state=RunState.ACCEPTED if is_final else RunState.SUBMITTED,
             reason=submission.summary[:REASON_SHOWN],
         )
-        await self._holds.finish_run(
+        await self._assignments.finish_run(
             run,
+            task,
             ending,
             TaskStatus.DONE if is_final else TaskStatus.IN_REVIEW,
             by=by,
@@ -75,67 +76,65 @@ class ReviewService:
             met=submission.proved_items if is_final else (),
         )
         await self._runs.add_evidence(evidence)
-        await self._holds.learn_paths(
+        await self._assignments.learn_paths(
             task, [path for proof in submission.proofs for path in proof.paths]
         )
-        return await self._holds.get_run(run.id)
+        return await self._assignments.get_run(run.id)
 
     async def release(self, run_id: RunId, reason: str, *, by: Actor) -> Run:
         """Give a task back, not done."""
         ending = Ending(state=RunState.RELEASED, reason=reason or f"{by.name} let it go.")
-        return await self._ended(await self._holds.own_run(run_id, by=by), ending, TaskStatus.TODO, by)
+        return await self._ended(
+            await self._assignments.own_run(run_id, by=by), ending, TaskStatus.TODO, by
+        )
 
     async def fail(self, run_id: RunId, reason: str, *, is_final: bool, by: Actor) -> Run:
         """Say that it did not work out. A final failure puts the task aside until people look."""
         ending = Ending(state=RunState.FAILED, reason=reason)
         status = TaskStatus.DEFERRED if is_final else TaskStatus.TODO
-        return await self._ended(await self._holds.own_run(run_id, by=by), ending, status, by)
+        return await self._ended(await self._assignments.own_run(run_id, by=by), ending, status, by)
 
     async def cancel(self, run_id: RunId, reason: str, *, by: Actor) -> Run:
         """End somebody's run; its task can be taken again. People do, or the holder itself."""
-        run = await self._holds.get_run(run_id)
+        run = await self._assignments.get_run(run_id)
         if by.kind is ActorKind.AGENT:
-            run = await self._holds.own_run(run_id, by=by)
+            run = await self._assignments.own_run(run_id, by=by)
         ending = Ending(state=RunState.CANCELLED, reason=reason or f"{by.name} cancelled it.")
         return await self._ended(run, ending, TaskStatus.TODO, by)
 
     async def accept(self, run_id: RunId, note: str, *, by: Actor) -> Run:
         """Take submitted work: the task is done."""
-        run = await self._holds.get_run(run_id)
+        run = await self._assignments.get_run(run_id)
         evidence = await self._runs.list_evidence(run.id)
         met = {
             one.proof.item_id
             for one in evidence
-            if one.proof.item_id
-            and one.proof.speaks_for_it
-            and one.verdict is not Verdict.REFUTED
+            if one.proof.item_id and one.proof.speaks_for_it and one.verdict is not Verdict.REFUTED
         }
         ending = Ending(state=RunState.ACCEPTED, reason=note or f"{by.name} accepted it.")
-        await self._holds.judge(run, ending, TaskStatus.DONE, met=met, by=by)
-        return await self._holds.get_run(run.id)
+        await self._assignments.judge(run, ending, TaskStatus.DONE, met=met, by=by)
+        return await self._assignments.get_run(run.id)
 
     async def reject(self, run_id: RunId, reason: str, *, by: Actor) -> Run:
         """Send submitted work back with the reason, which whoever takes it next will read."""
-        run = await self._holds.get_run(run_id)
+        run = await self._assignments.get_run(run_id)
         ending = Ending(state=RunState.REJECTED, reason=reason)
-        await self._holds.judge(run, ending, TaskStatus.TODO, by=by)
-        return await self._holds.get_run(run.id)
+        await self._assignments.judge(run, ending, TaskStatus.TODO, by=by)
+        return await self._assignments.get_run(run.id)
 
     async def list_evidence(self, run_id: RunId) -> Sequence[Evidence]:
-        run = await self._holds.get_run(run_id)
+        run = await self._assignments.get_run(run_id)
         return await self._runs.list_evidence(run.id)
 
     async def verify(
         self, run_id: RunId, evidence_id: EvidenceId, verdict: Verdict, note: str, *, by: Actor
     ) -> Evidence:
         """Say whether what was reported is true; never of one's own."""
-        run = await self._holds.get_run(run_id)
+        run = await self._assignments.get_run(run_id)
         if run.holder.id == by.id:
             raise OwnRun
         old = await self._runs.get_evidence(run.id, evidence_id)
-        new = replace(
-            old, verdict=verdict, verdict_note=note, verified_by=by.id, verified_at=now()
-        )
+        new = replace(old, verdict=verdict, verdict_note=note, verified_by=by.id, verified_at=now())
         if (old.verdict, old.verdict_note) == (verdict, note):
             return old
 
@@ -156,8 +155,9 @@ class ReviewService:
         return new
 
     async def _ended(self, run: Run, ending: Ending, status: TaskStatus, by: Actor) -> Run:
-        await self._holds.finish_run(run, ending, status, by=by)
-        return await self._holds.get_run(run.id)
+        task = await self._assignments.lock_task(run, by=by)
+        await self._assignments.finish_run(run, task, ending, status, by=by)
+        return await self._assignments.get_run(run.id)
 
     async def _needs_review(self, run: Run) -> bool:
         if run.holder.kind is not ActorKind.AGENT:

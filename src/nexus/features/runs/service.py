@@ -25,9 +25,9 @@ from nexus.features.runs.events import (
     RunUsed,
 )
 from nexus.features.runs.repository import RunRepository
+from nexus.features.tasks.assignments import AssignmentService
 from nexus.features.tasks.domain import TaskStatus
 from nexus.features.tasks.errors import RunOver
-from nexus.features.tasks.holding import HoldService
 from nexus.features.tasks.holds import Ending, Run, RunFilter, RunId, RunState, Usage
 from nexus.platform.actor import Actor, ActorKind
 from nexus.platform.clock import now
@@ -40,19 +40,19 @@ class RunService:
     def __init__(
         self,
         runs: RunRepository,
-        holds: HoldService,
+        assignments: AssignmentService,
         agents: AgentService,
         budgets: BudgetService,
         events: EventLog,
     ) -> None:
         self._runs = runs
-        self._holds = holds
+        self._assignments = assignments
         self._agents = agents
         self._budgets = budgets
         self._events = events
 
     async def get(self, run_id: RunId) -> Run:
-        return await self._holds.get_run(run_id)
+        return await self._assignments.get_run(run_id)
 
     async def list_runs(
         self, which: RunFilter, agent: str | None, task: str | None, cursor: str | None, limit: int
@@ -61,14 +61,14 @@ class RunService:
         if agent is not None:
             which = replace(which, actor_id=(await self._agents.get(agent)).id)
         if task is not None:
-            which = replace(which, task_id=(await self._holds.task(task)).id)
-        return await self._holds.list_runs(which, cursor, limit)
+            which = replace(which, task_id=(await self._assignments.task(task)).id)
+        return await self._assignments.list_runs(which, cursor, limit)
 
     async def heartbeat(self, run_id: RunId, lease_s: int | None, *, by: Actor) -> Pulse:
         """A sign of life: the lease lasts anew, and the agent hears whether it should stop."""
-        run = await self._holds.own_run(run_id, by=by)
-        expires_at = await self._holds.renew(run, lease_s, by=by)
-        await self._holds.note(run.id, **({"lease_s": lease_s} if lease_s else {}))
+        run = await self._assignments.own_run(run_id, by=by)
+        expires_at = await self._assignments.renew(run, lease_s, by=by)
+        await self._assignments.note(run.id, **({"lease_s": lease_s} if lease_s else {}))
         agent = await self._agent_of(run)
         stop = None
         if agent and agent.pause:
@@ -76,9 +76,7 @@ class RunService:
             stop = f"{who} paused: {agent.pause.reason or 'nobody said why'}."
         return Pulse(run=run, expires_at=expires_at, stop=stop)
 
-    async def progress(
-        self, run_id: RunId, progress: int | None, note: str, *, by: Actor
-    ) -> Run:
+    async def progress(self, run_id: RunId, progress: int | None, note: str, *, by: Actor) -> Run:
         """Say how far it is. It counts as a sign of life."""
         run, by = await self._renewed(run_id, by)
         values: dict[str, Any] = {"note": note}
@@ -86,7 +84,7 @@ class RunService:
             values["progress"] = progress
         last = await self._runs.last_line(run.id)
 
-        await self._holds.note(run.id, **values)
+        await self._assignments.note(run.id, **values)
         if last < MAX_LINES:
             line = Line(number=last + 1, kind=LineKind.NOTE, text=note, recorded_at=now())
             await self._runs.add_lines(run.id, [line])
@@ -102,7 +100,7 @@ class RunService:
         kept = lines[: max(0, MAX_LINES - last)]
         at = now()
 
-        await self._holds.note(run.id)
+        await self._assignments.note(run.id)
         await self._runs.add_lines(
             run.id,
             [
@@ -116,13 +114,13 @@ class RunService:
         return Logged(last=last, dropped=len(lines) - len(kept))
 
     async def list_log(self, run_id: RunId, after: int, limit: int) -> Sequence[Line]:
-        run = await self._holds.get_run(run_id)
+        run = await self._assignments.get_run(run_id)
         return await self._runs.list_lines(run.id, after, limit)
 
     async def use(self, run_id: RunId, usage: Usage, model: str, *, by: Actor) -> tuple[Run, str]:
         """Put down tokens and money. Over a budget the lease ends: then the reason is not empty."""
         run, by = await self._renewed(run_id, by)
-        await self._holds.add_usage(run.id, usage, model)
+        await self._assignments.add_usage(run.id, usage, model)
         self._events.record(
             RunUsed(
                 **_about(run),
@@ -137,12 +135,11 @@ class RunService:
         if reason is None:
             return used, ""
         ending = Ending(state=RunState.CANCELLED, reason=reason)
-        await self._holds.finish_run(run, ending, TaskStatus.TODO, by=by)
+        task = await self._assignments.lock_task(run, by=by)
+        await self._assignments.finish_run(run, task, ending, TaskStatus.TODO, by=by)
         return replace(used, state=RunState.CANCELLED, reason=reason), reason
 
-    async def ask(
-        self, run_id: RunId, text: str, options: Sequence[str], *, by: Actor
-    ) -> Question:
+    async def ask(self, run_id: RunId, text: str, options: Sequence[str], *, by: Actor) -> Question:
         """Ask a person. The run needs input until all its questions are answered."""
         run, by = await self._renewed(run_id, by)
         question = Question(
@@ -157,17 +154,15 @@ class RunService:
         )
 
         await self._runs.add_question(question)
-        await self._holds.note(run.id, state=RunState.NEEDS_INPUT.value)
-        self._events.record(
-            RunAsked(**_about(run), question_id=question.id, question=text), by=by
-        )
+        await self._assignments.note(run.id, state=RunState.NEEDS_INPUT.value)
+        self._events.record(RunAsked(**_about(run), question_id=question.id, question=text), by=by)
         return question
 
     async def answer(
         self, run_id: RunId, question_id: QuestionId, answer: str, *, by: Actor
     ) -> Question:
         """Answer a question: a person does, or another agent, never the one that asked."""
-        run = await self._holds.get_run(run_id)
+        run = await self._assignments.get_run(run_id)
         question = await self._runs.get_question(run.id, question_id, lock=True)
         if run.holder.id == by.id:
             raise OwnRun
@@ -179,7 +174,7 @@ class RunService:
 
         await self._runs.save_answer(answered)
         if await self._runs.count_open_questions(run.id) == 0:
-            await self._holds.set_state(run.id, RunState.WORKING)
+            await self._assignments.set_state(run.id, RunState.WORKING)
         self._events.record(
             RunAnswered(**_about(run), question_id=question.id, answer=answer),
             by=replace(by, run_id=run.id),
@@ -187,19 +182,17 @@ class RunService:
         return answered
 
     async def get_question(self, run_id: RunId, question_id: QuestionId) -> Question:
-        run = await self._holds.get_run(run_id)
+        run = await self._assignments.get_run(run_id)
         return await self._runs.get_question(run.id, question_id)
 
-    async def list_questions(
-        self, run_id: RunId, cursor: str | None, limit: int
-    ) -> Page[Question]:
-        run = await self._holds.get_run(run_id)
+    async def list_questions(self, run_id: RunId, cursor: str | None, limit: int) -> Page[Question]:
+        run = await self._assignments.get_run(run_id)
         return await self._runs.list_questions(run.id, cursor, limit)
 
     async def _renewed(self, run_id: RunId, by: Actor) -> tuple[Run, Actor]:
         """The run with its lease renewed, and who writes in it."""
-        run = await self._holds.own_run(run_id, by=by)
-        await self._holds.renew(run, None, by=by)
+        run = await self._assignments.own_run(run_id, by=by)
+        await self._assignments.renew(run, None, by=by)
         return run, replace(by, run_id=run.id, fence=run.fence)
 
     async def _agent_of(self, run: Run) -> Agent | None:

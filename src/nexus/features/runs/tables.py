@@ -41,10 +41,10 @@ class RunQuestionRow(TenantRow, Base):
     answered_at: Mapped[datetime | None]
 
 
-class RunEvidenceRow(TenantRow, Base):
+class RunProofRow(TenantRow, Base):
     """`proof` is as it was reported; the verdict is what somebody found who looked."""
 
-    __tablename__ = "run_evidence"
+    __tablename__ = "run_proofs"
     __table_args__ = (
         UniqueConstraint("workspace_id", "id"),
         within_workspace("run_id", "assignments"),
@@ -56,7 +56,7 @@ class RunEvidenceRow(TenantRow, Base):
     workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspaces.id"))
     run_id: Mapped[UUID]
     kind: Mapped[str]
-    item_id: Mapped[UUID | None]
+    item: Mapped[str | None]
     proof: Mapped[dict[str, Any]] = mapped_column(Json)
     reported_at: Mapped[datetime]
     verdict: Mapped[str | None]

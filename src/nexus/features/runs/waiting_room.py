@@ -17,7 +17,7 @@ from nexus.features.agents.domain import Agent
 from nexus.features.runs.dispatching import Wish
 from nexus.features.tasks.choosing import Running, Wants, misfits
 from nexus.features.tasks.domain import Task
-from nexus.features.tasks.wiring import hold_service
+from nexus.features.tasks.wiring import candidate_service, hold_service
 from nexus.platform.actor import ActorId, WorkspaceId
 from nexus.platform.database import DATABASE_FAILURES, Database
 from nexus.platform.logging import logger
@@ -137,10 +137,10 @@ class WaitingRoom:
     async def _look(self, workspace_id: WorkspaceId, room: _Room) -> None:
         """Call an agent for each ready task that one of them would take."""
         async with self._database.reading(workspace_id) as tx:
-            holds = hold_service(tx)
-            running = await holds.running()
-            tasks = await holds.list_open_to_all(running, MOST_LOOKED_AT)
-            hidden = await holds.hidden_from({seat.wants.actor_id for seat in room.seats})
+            candidates = candidate_service(tx)
+            running = await candidates.running()
+            tasks = await candidates.list_open_to_all(running, MOST_LOOKED_AT)
+            hidden = await candidates.hidden_from({seat.wants.actor_id for seat in room.seats})
         if running.due:
             async with self._database.transaction(workspace_id) as tx:
                 await hold_service(tx).expire_due()  # whose commit wakes this room again

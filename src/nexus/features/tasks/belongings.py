@@ -91,7 +91,12 @@ class Belongings:
     def hold(self) -> Hold | None:
         for row in self._of("hold"):
             fence, lease, expires, heartbeat, state, holder = (
-                row.a, row.b, row.c, row.d, row.e, row.f
+                row.a,
+                row.b,
+                row.c,
+                row.d,
+                row.e,
+                row.f,
             )
             kind, _, name = holder.partition(":")
             return Hold(
@@ -163,7 +168,7 @@ def _shown_in_lists(of: Template) -> list[Any]:
     lease = case((is_live(holds), "live"), else_="")
     times = (moment_text(holds.expires_at), moment_text(runs.heartbeat_at))
     holder = ActorRow.kind.concat(":").concat(ActorRow.name)
-    of_hold = (cast(holds.fence, Text()), lease, *times, runs.state, holder)
+    of_hold = (cast(runs.fence, Text()), lease, *times, runs.state, holder)
     held = _rows("hold", holds.task_id, runs.id, ActorRow.id, *of_hold)
     return [
         _of(TaskLabelRow, of, labels).join(LabelRow, LabelRow.id == TaskLabelRow.label_id),

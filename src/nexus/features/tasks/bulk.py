@@ -18,7 +18,6 @@ from nexus.features.tasks.holds import attributed
 from nexus.features.tasks.labels import Label, LabelRepository
 from nexus.features.tasks.making import TaskMaker
 from nexus.features.tasks.moving import StatusMover
-from nexus.features.tasks.recurring import Series
 from nexus.features.tasks.repository import TaskRepository
 from nexus.platform.actor import Actor, ActorId, ActorKind
 from nexus.platform.clock import now
@@ -43,7 +42,6 @@ class BulkService:
         graph: TaskGraph,
         maker: TaskMaker,
         mover: StatusMover,
-        series: Series,
         events: EventLog,
     ) -> None:
         self._tasks = tasks
@@ -51,7 +49,6 @@ class BulkService:
         self._graph = graph
         self._maker = maker
         self._mover = mover
-        self._series = series
         self._events = events
 
     async def update_many(self, items: Sequence[BulkItem], *, by: Actor) -> list[Task]:
@@ -175,7 +172,7 @@ class BulkService:
             await self._graph.reopened(reopened)
         freed = await self._graph.finished(finished) if finished else []
         for task in finished:
-            await self._series.finished(task, by=by)
+            await self._mover.series.finished(task, by=by)
         return freed
 
     def _record(self, changed: Sequence[_Change], freed: Sequence[TaskBrief], by: Actor) -> None:

@@ -5,14 +5,28 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Integer, Text, Uuid, and_, case, delete, exists, func, insert, literal, null, or_, select
+from sqlalchemy import (
+    Integer,
+    Text,
+    Uuid,
+    and_,
+    case,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    null,
+    or_,
+    select,
+)
 
 from nexus.features.tasks.belongings import is_live
 from nexus.features.tasks.choosing import Running, RunningTask, Wants, WorkLimit
 from nexus.features.tasks.domain import Task, TaskId, TaskSort
 from nexus.features.tasks.holds import UNDER_WAY, Reservation, RunId
 from nexus.features.tasks.listing import ORDERS
-from nexus.features.tasks.repository import task_of
+from nexus.features.tasks.records import task_of
 from nexus.features.tasks.tables import (
     AssignmentRow,
     LabelRow,

@@ -9,12 +9,10 @@ from litestar.params import PathParameter, QueryParameter
 from litestar.status_codes import HTTP_200_OK
 
 from nexus.features.tasks.bulk import BulkService
+from nexus.features.tasks.bulk_dto import BulkIn, BulkItemOut, BulkOut
 from nexus.features.tasks.domain import TaskSort
 from nexus.features.tasks.dto import (
     AcceptancePatch,
-    BulkIn,
-    BulkItemOut,
-    BulkOut,
     PositionIn,
     RecurrenceIn,
     StatusIn,

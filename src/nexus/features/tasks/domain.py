@@ -232,9 +232,7 @@ class Task:
         )
         return replace(self, acceptance=items, version=self.version + 1, updated_at=at)
 
-    def with_items_met(
-        self, item_ids: Collection[UUID], *, by: ActorId, at: datetime
-    ) -> "Task":
+    def with_items_met(self, item_ids: Collection[UUID], *, by: ActorId, at: datetime) -> "Task":
         """The task with those of these items met that were not yet; for a change that counts."""
         items = tuple(
             replace(item, met_at=at, met_by=by)

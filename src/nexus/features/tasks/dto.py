@@ -9,7 +9,6 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from nexus.features.tasks.domain import (
     AcceptanceItem,
     Assignee,
-    BulkItem,
     Priority,
     Task,
     TaskBrief,
@@ -17,7 +16,6 @@ from nexus.features.tasks.domain import (
     TaskEdit,
     TaskFields,
     TaskLink,
-    TaskRef,
     TaskStatus,
 )
 from nexus.features.tasks.holds import Hold, Holder
@@ -33,7 +31,10 @@ Assignees = Annotated[list[UUID], Meta(max_length=50)]
 Glob = Annotated[
     str,
     Meta(
-        pattern="^[^\\x00-\\x1f]+$", min_length=1, max_length=300, examples=["src/api/**", "docs/*.md"]
+        pattern="^[^\\x00-\\x1f]+$",
+        min_length=1,
+        max_length=300,
+        examples=["src/api/**", "docs/*.md"],
     ),
 ]
 Globs = Annotated[list[Glob], Meta(max_length=100)]
@@ -131,31 +132,6 @@ class TaskPatch(Struct, forbid_unknown_fields=True, frozen=True):
         if "acceptance" in values:
             values["acceptance"] = [(item.id, item.text) for item in values["acceptance"]]
         return TaskEdit(**values)
-
-
-class BulkItemIn(TaskPatch, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """The changes of one task, if it is still at this version."""
-
-    task: Ref
-    version: Annotated[int, Meta(ge=1, le=2**31 - 1)]
-    status: TaskStatus | UnsetType = UNSET
-
-    def item(self) -> BulkItem:
-        edit: dict[str, Any] = {**self.edit()}
-        status = edit.pop("status", None)
-        del edit["task"], edit["version"]
-        return BulkItem(
-            ref=TaskRef.in_field(self.task, "items"),
-            version=self.version,
-            edit=TaskEdit(**edit),
-            status=status,
-        )
-
-
-class BulkIn(Struct, forbid_unknown_fields=True, frozen=True):
-    """All of it or nothing."""
-
-    items: Annotated[list[BulkItemIn], Meta(min_length=1, max_length=200)]
 
 
 class TransferIn(Struct, forbid_unknown_fields=True, frozen=True):
@@ -389,23 +365,6 @@ class TaskOut(Struct, frozen=True):
             finished_at=task.finished_at,
             archived_at=task.archived_at,
         )
-
-
-class BulkItemOut(Struct, frozen=True):
-    id: UUID
-    key: str
-    version: int
-    status: TaskStatus
-
-    @classmethod
-    def of(cls, task: Task) -> "BulkItemOut":
-        return cls(id=task.id, key=task.key, version=task.version, status=task.status)
-
-
-class BulkOut(Struct, frozen=True):
-    """The tasks in the order in which they were asked for."""
-
-    items: list[BulkItemOut]
 
 
 class DependencyPage(Struct, frozen=True):

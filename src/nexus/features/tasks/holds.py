@@ -136,10 +136,14 @@ class Run:
 
 @dataclass(frozen=True, kw_only=True)
 class Totals:
-    """All runs that somebody ever had, by what became of them, and what they used."""
+    """All runs that somebody ever had, by what became of them, and what they used.
+
+    `seen_at` is the last sign of life in any of them.
+    """
 
     runs: Mapping[RunState, int] = field(default_factory=dict[RunState, int])
     usage: Usage = Usage()
+    seen_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,6 +173,9 @@ class Ending:
     reason: str
 
 
+EXPIRY = Ending(state=RunState.EXPIRED, reason="No sign of life came before the end of the lease.")
+
+
 def attributed(by: Actor, holds: Sequence[Hold | None], *, key: str) -> Actor:
     """`by` as the writer of a change of tasks with these holds: in their run, if they hold one.
 
@@ -184,9 +191,7 @@ def attributed(by: Actor, holds: Sequence[Hold | None], *, key: str) -> Actor:
                 raise already_held(key, hold)
         if own and by.fence is None:
             raise FenceMissing(key=key)
-    if by.fence is not None and (
-        not own or any(one.fence != by.fence for one in own)
-    ):
+    if by.fence is not None and (not own or any(one.fence != by.fence for one in own)):
         raise superseded(key, by.fence, next((hold for hold in holds if hold), None))
     return replace(by, run_id=own[0].run_id) if own else by
 

@@ -22,7 +22,7 @@ from nexus.features.tasks.events import (
     TaskStatusChanged,
     TaskUpdated,
 )
-from nexus.features.tasks.holds import Ending, Hold, RunState
+from nexus.features.tasks.holds import EXPIRY, Ending, Hold, RunState
 from nexus.features.tasks.leases import LeaseRepository
 from nexus.features.tasks.recurring import Series
 from nexus.features.tasks.repository import TaskRepository
@@ -52,7 +52,7 @@ class StatusMover:
     ) -> None:
         self._tasks = tasks
         self._graph = graph
-        self._series = series
+        self.series = series
         self._events = events
         self.holds = holds
 
@@ -83,26 +83,43 @@ class StatusMover:
         if old.is_finished != new.is_finished:
             new, freed = await self._graph.finished_or_reopened(new)
         if by and new.is_finished and not old.is_finished:
-            await self._series.finished(new, by=by)
+            await self.series.finished(new, by=by)
+        self._record_move(old, new, freed, by=by)
+        return new
+
+    async def free(self, tasks: Sequence[Task], *, by: Actor | None) -> list[Task]:
+        """Let those of these tasks that are in progress wait to be taken again."""
+        at = now()
+        moves = [
+            (task.moved_to(TaskStatus.TODO, at=at), task)
+            for task in tasks
+            if task.status is TaskStatus.IN_PROGRESS
+        ]
+        await self._tasks.save_many(moves)
+        for new, old in moves:
+            self._record_move(old, new, [], by=by)
+        moved = {new.id: new for new, _ in moves}
+        return [moved.get(task.id, task) for task in tasks]
+
+    def _record_move(
+        self, old: Task, new: Task, freed: Sequence[TaskBrief], *, by: Actor | None
+    ) -> None:
         event = TaskStatusChanged(
             **new.about(),
             changes=changes_between(old, new, "status"),
             became_ready=[task.key for task in freed],
-            by_cancelling=status is TaskStatus.CANCELLED,
+            by_cancelling=new.status is TaskStatus.CANCELLED,
         )
         if by:
             self._events.record(event, by=by)
         else:
             self._events.record_by_system(event, workspace_id=new.workspace_id)
-        return new
 
 
 class HoldEnder:
     """Ends holds, for whatever reason, and puts it on record."""
 
-    def __init__(
-        self, leases: LeaseRepository, projects: ProjectService, events: EventLog
-    ) -> None:
+    def __init__(self, leases: LeaseRepository, projects: ProjectService, events: EventLog) -> None:
         self._leases = leases
         self._projects = projects
         self._events = events
@@ -112,6 +129,8 @@ class HoldEnder:
     ) -> None:
         """End the newest hold of each of these tasks, which all have one."""
         holds = [(task, task.hold) for task in tasks if task.hold]
+        if not holds:
+            return
         run_ids = [hold.run_id for _, hold in holds]
         if any(hold.run_state.is_under_way for _, hold in holds):
             await self._leases.let_go(run_ids)
@@ -173,7 +192,7 @@ class HoldEnder:
 
 def _interrupted(hold: Hold, status: TaskStatus, actor_id: ActorId, name: str) -> Ending:
     if not hold.is_live:
-        return Ending(state=RunState.EXPIRED, reason=expiry_reason(hold))
+        return EXPIRY
     if hold.holder.id == actor_id:
         is_done = status is TaskStatus.DONE
         state = RunState.ACCEPTED if is_done else RunState.RELEASED
@@ -189,8 +208,3 @@ def _judged(status: TaskStatus, name: str) -> Ending:
             return Ending(state=RunState.CANCELLED, reason=f"{name} cancelled the task.")
         case _:
             return Ending(state=RunState.REJECTED, reason=f"{name} sent it back to {status}.")
-
-
-def expiry_reason(hold: Hold) -> str:
-    seen = hold.heartbeat_at.isoformat(timespec="seconds").replace("+00:00", "Z")
-    return f"The lease ran out: the last sign of life came at {seen}."

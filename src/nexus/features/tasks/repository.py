@@ -5,9 +5,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-import msgspec
 from sqlalchemy import (
-    Row,
     Select,
     Text,
     Uuid,
@@ -23,16 +21,14 @@ from sqlalchemy.orm import aliased
 
 from nexus.features.tasks.belongings import completed
 from nexus.features.tasks.domain import (
-    AcceptanceItem,
     Assignee,
-    Priority,
     Task,
     TaskId,
     TaskRef,
-    TaskStatus,
 )
 from nexus.features.tasks.errors import TaskNotFound
 from nexus.features.tasks.parts import PartRepository
+from nexus.features.tasks.records import columns_of, is_same, task_of
 from nexus.features.tasks.search import SearchIndex
 from nexus.features.tasks.tables import (
     TaskAssigneeRow,
@@ -137,6 +133,14 @@ class TaskRepository:
         found = {ref: by_key.get(ref.key) if ref.key else by_id.get(ref.id) for ref in refs}  # pyright: ignore[reportArgumentType]
         return {ref: task for ref, task in found.items() if task}
 
+    async def lock_all(self, task_ids: Collection[TaskId]) -> list[Task]:
+        """Whole tasks by id, locked in the order of their ids, as far as they can be seen."""
+        if not task_ids:
+            return []
+        query = self._tasks().where(TaskRow.id.in_(task_ids)).order_by(TaskRow.id)
+        found = await self._tx.execute(query.with_for_update(key_share=True))
+        return await self.complete([task_of(row) for row in found])
+
     async def complete(self, tasks: Iterable[Task]) -> list[Task]:
         """Tasks with what belongs to them."""
         return await completed(list(tasks), self._tx)
@@ -194,16 +198,16 @@ class TaskRepository:
 
     async def add(self, tasks: Sequence[Task]) -> None:
         """New tasks without their labels and assignees, parents before their subtasks."""
-        await self._tx.execute(insert(TaskRow), [_columns(task) for task in tasks])
+        await self._tx.execute(insert(TaskRow), [columns_of(task) for task in tasks])
         await self.search.add(tasks)
 
     async def save(self, task: Task, *, was: Task) -> None:
         """What has changed of the task's own columns; the derived ones belong to EdgeRepository."""
-        old = _columns(was)
+        old = columns_of(was)
         values = {
             name: value
-            for name, value in _columns(task).items()
-            if name not in _DERIVED and not _is_same(value, old[name])
+            for name, value in columns_of(task).items()
+            if name not in _DERIVED and not is_same(value, old[name])
         }
         if values:
             await self._tx.execute(
@@ -216,12 +220,12 @@ class TaskRepository:
 
     async def save_many(self, changes: Sequence[tuple[Task, Task]]) -> None:
         """As `save`, for (new, old) pairs: one statement, however many they are."""
-        columns = [(_columns(new), _columns(old)) for new, old in changes]
+        columns = [(columns_of(new), columns_of(old)) for new, old in changes]
         names = {
             name
             for new, old in columns
             for name in new
-            if name not in _DERIVED and not _is_same(new[name], old[name])
+            if name not in _DERIVED and not is_same(new[name], old[name])
         }
         if names:
             table: Any = TaskRow.__table__
@@ -317,87 +321,3 @@ def _one_task_query(of: Template, shape: Any) -> Select[Any]:
 
 
 _one_task = Prepared(_one_task_query)
-
-
-def _is_same(new: Any, old: Any) -> bool:
-    if isinstance(new, dict):  # Python takes 1 and true for the same
-        return msgspec.json.encode(new) == msgspec.json.encode(old)
-    return new == old
-
-
-def _columns(task: Task) -> dict[str, Any]:
-    return {
-        "id": task.id,
-        "workspace_id": task.workspace_id,
-        "project_id": task.project_id,
-        "project_key": task.project_key,
-        "number": task.number,
-        "key": task.key,
-        "title": task.title,
-        "description": task.description,
-        "details": task.details,
-        "test_strategy": task.test_strategy,
-        "acceptance": [
-            {"id": item.id, "text": item.text, "met_at": item.met_at, "met_by": item.met_by}
-            for item in task.acceptance
-        ],
-        "status": task.status.value,
-        "priority": task.priority.value,
-        "complexity_auto": task.complexity_auto,
-        "complexity_manual": task.complexity_manual,
-        "due_on": task.due_on,
-        "repository_id": task.repository_id,
-        "footprint": list(task.footprint),
-        "learned_footprint": list(task.learned_footprint),
-        "parent_id": task.parent_id,
-        "custom": dict(task.custom),
-        "rank": task.rank,
-        "version": task.version,
-        "created_by": task.created_by,
-        "created_at": task.created_at,
-        "updated_at": task.updated_at,
-        "started_at": task.started_at,
-        "finished_at": task.finished_at,
-        "archived_at": task.archived_at,
-        "open_dependencies": task.open_dependencies,
-        "open_subtasks": task.open_subtasks,
-        "unlock_depth": task.unlock_depth,
-        "unlock_count": task.unlock_count,
-    }
-
-
-def task_of(row: Row[Any]) -> Task:
-    return Task(
-        id=row.id,
-        workspace_id=row.workspace_id,
-        project_id=row.project_id,
-        project_key=row.project_key,
-        number=row.number,
-        title=row.title,
-        description=row.description,
-        details=row.details,
-        test_strategy=row.test_strategy,
-        acceptance=tuple(msgspec.convert(row.acceptance, list[AcceptanceItem])),
-        status=TaskStatus(row.status),
-        priority=Priority(row.priority),
-        complexity_auto=row.complexity_auto,
-        complexity_manual=row.complexity_manual,
-        due_on=row.due_on,
-        repository_id=row.repository_id,
-        footprint=tuple(row.footprint),
-        learned_footprint=tuple(row.learned_footprint),
-        parent_id=row.parent_id,
-        custom=row.custom,
-        rank=row.rank,
-        version=row.version,
-        created_by=row.created_by,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-        started_at=row.started_at,
-        finished_at=row.finished_at,
-        archived_at=row.archived_at,
-        open_dependencies=row.open_dependencies,
-        open_subtasks=row.open_subtasks,
-        unlock_depth=row.unlock_depth,
-        unlock_count=row.unlock_count,
-    )

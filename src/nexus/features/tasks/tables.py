@@ -242,7 +242,7 @@ class AssignmentRow(TenantRow, Base):
     cost_micros: Mapped[int] = mapped_column(BigInteger)
     reserved_tokens: Mapped[int] = mapped_column(BigInteger)
     reserved_cost_micros: Mapped[int] = mapped_column(BigInteger)
-    allows_overlap: Mapped[bool]
+    is_overlapping: Mapped[bool]
 
 
 class TaskHoldRow(TenantRow, Base):

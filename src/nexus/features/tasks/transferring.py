@@ -6,8 +6,8 @@ from nexus.features.projects.service import ProjectService
 from nexus.features.tasks.domain import Task, TaskRef
 from nexus.features.tasks.errors import TooManySubtasks
 from nexus.features.tasks.events import TaskTransferred
-from nexus.features.tasks.ranks import rank_of_number
 from nexus.features.tasks.holds import attributed
+from nexus.features.tasks.ranks import rank_of_number
 from nexus.features.tasks.repository import TaskRepository
 from nexus.platform.actor import Actor
 from nexus.platform.clock import now

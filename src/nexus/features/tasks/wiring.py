@@ -4,9 +4,10 @@ from nexus.features.fields.wiring import field_service
 from nexus.features.projects.wiring import project_service
 from nexus.features.repositories.wiring import repository_service
 from nexus.features.tasks.arrivals import GraphIntake, TaskIntake
+from nexus.features.tasks.assignments import AssignmentService
 from nexus.features.tasks.bulk import BulkService
-from nexus.features.tasks.departures import TaskDepartures
 from nexus.features.tasks.candidates import CandidateRepository
+from nexus.features.tasks.departures import TaskDepartures
 from nexus.features.tasks.dependencies import DependencyService, TaskGraph
 from nexus.features.tasks.edges import EdgeRepository
 from nexus.features.tasks.graph_reading import GraphReader
@@ -21,6 +22,8 @@ from nexus.features.tasks.overview import OverviewService
 from nexus.features.tasks.recurrences import RecurrenceRepository
 from nexus.features.tasks.recurring import RecurrenceService, Series
 from nexus.features.tasks.repository import TaskRepository
+from nexus.features.tasks.run_reading import RunReader
+from nexus.features.tasks.selecting import CandidateService
 from nexus.features.tasks.service import TaskService
 from nexus.features.tasks.summaries import SummaryRepository
 from nexus.features.tasks.transferring import TransferService
@@ -42,13 +45,17 @@ def status_mover(tx: Transaction) -> StatusMover:
 
 
 def hold_service(tx: Transaction) -> HoldService:
-    return HoldService(
-        TaskRepository(tx),
-        LeaseRepository(tx),
-        CandidateRepository(tx),
-        status_mover(tx),
-        tx.events,
+    return HoldService(TaskRepository(tx), LeaseRepository(tx), status_mover(tx), tx.events)
+
+
+def assignment_service(tx: Transaction) -> AssignmentService:
+    return AssignmentService(
+        TaskRepository(tx), LeaseRepository(tx), RunReader(tx), status_mover(tx)
     )
+
+
+def candidate_service(tx: Transaction) -> CandidateService:
+    return CandidateService(TaskRepository(tx), CandidateRepository(tx))
 
 
 def task_maker(tx: Transaction) -> TaskMaker:
@@ -79,8 +86,7 @@ def bulk_service(tx: Transaction) -> BulkService:
     tasks, labels = TaskRepository(tx), LabelRepository(tx)
     graph = TaskGraph(tasks, EdgeRepository(tx))
     maker = task_maker(tx)
-    series = Series(RecurrenceRepository(tx), maker, tx.events)
-    return BulkService(tasks, labels, graph, maker, status_mover(tx), series, tx.events)
+    return BulkService(tasks, labels, graph, maker, status_mover(tx), tx.events)
 
 
 def transfer_service(tx: Transaction) -> TransferService:

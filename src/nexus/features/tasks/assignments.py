@@ -1,0 +1,167 @@
+"""Runs from their claim to their end: signs of life, usage, submission and judgement."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from nexus.features.tasks.domain import Task, TaskId, TaskRef, TaskStatus
+from nexus.features.tasks.errors import FenceMissing, RunNotYours, RunOver
+from nexus.features.tasks.footprints import MAX_LEARNED
+from nexus.features.tasks.holds import (
+    Ending,
+    Run,
+    RunFilter,
+    RunId,
+    RunState,
+    Totals,
+    Usage,
+    attributed,
+    superseded,
+)
+from nexus.features.tasks.leases import LeaseRepository
+from nexus.features.tasks.moving import StatusMover
+from nexus.features.tasks.repository import TaskRepository
+from nexus.features.tasks.run_reading import RunReader
+from nexus.platform.actor import Actor, ActorId, ActorKind
+from nexus.platform.paging import Page
+
+AT_ONCE = 50
+
+
+class AssignmentService:
+    def __init__(
+        self,
+        tasks: TaskRepository,
+        leases: LeaseRepository,
+        runs: RunReader,
+        mover: StatusMover,
+    ) -> None:
+        self._tasks = tasks
+        self._leases = leases
+        self._runs = runs
+        self._mover = mover
+
+    async def task(self, ref: str) -> Task:
+        """A whole task with its newest hold."""
+        return await self._tasks.get(TaskRef.of(ref))
+
+    async def get_run(self, run_id: RunId) -> Run:
+        return await self._runs.get(run_id)
+
+    async def list_runs(self, which: RunFilter, cursor: str | None, limit: int) -> Page[Run]:
+        return await self._runs.list_page(which, cursor, limit)
+
+    async def standing_of(
+        self, actor_ids: Collection[ActorId]
+    ) -> Mapping[ActorId, tuple[Sequence[Run], Totals]]:
+        """What each of them works on now, and what all of it came to."""
+        return await self._runs.standing_of(actor_ids)
+
+    async def own_run(self, run_id: RunId, *, by: Actor) -> Run:
+        """A run under way of `by`, who shows its fence where an agent must.
+
+        Raises RunNotYours, FenceMissing, FenceSuperseded or RunOver.
+        """
+        run = await self._runs.get(run_id)
+        if run.holder.id != by.id:
+            raise RunNotYours(key=run.task_key, who=run.holder.name)
+        if by.kind is ActorKind.AGENT and by.fence is None:
+            raise FenceMissing(key=run.task_key)
+        if not run.is_live or by.fence not in {None, run.fence}:
+            raise await self._over(run.id, by)
+        return run
+
+    async def renew(self, run: Run, lease_s: int | None, *, by: Actor) -> datetime | None:
+        """A sign of life of the holder, who shows its fence: the lease lasts so long from now.
+
+        Raises FenceSuperseded where it is over; nobody can take it before the commit otherwise.
+        """
+        fence = run.fence if by.fence is None else by.fence
+        if run.lease_s is None:
+            return None
+        until = await self._leases.renew(run.id, fence, lease_s or run.lease_s)
+        if until is None:
+            raise await self._over(run.id, replace(by, fence=fence))
+        return until
+
+    async def note(self, run_id: RunId, **values: Any) -> None:
+        await self._leases.note(run_id, **values)
+
+    async def set_state(self, run_id: RunId, state: RunState) -> None:
+        """Somebody else's word on a run is no sign of life of its holder."""
+        await self._leases.set_state(run_id, state)
+
+    async def add_usage(self, run_id: RunId, usage: Usage, model: str) -> None:
+        await self._leases.add_usage(run_id, usage, model)
+
+    async def learn_paths(self, task: Task, paths: Sequence[str]) -> None:
+        """Keep which files a task turned out to touch, for those like it and when it reopens."""
+        known = (*task.learned_footprint, *paths)
+        learned = tuple(sorted(set(known)))[:MAX_LEARNED]
+        if learned != task.learned_footprint:
+            await self._tasks.save(replace(task, learned_footprint=learned), was=task)
+
+    async def lock_task(self, run: Run, *, by: Actor, may_finish: bool = False) -> Task:
+        """The task of a run under way, locked until the commit.
+
+        Raises FenceSuperseded, FenceMissing or RunOver where the run may no longer end.
+        """
+        if may_finish:
+            await self._mover.lock_graph()
+        task = await self._tasks.get(TaskRef(text=run.task_key, id=TaskId(run.task_id)), lock=True)
+        is_own = by.id == run.holder.id
+        if task.hold is None or task.hold.run_id != run.id or not task.hold.run_state.is_under_way:
+            raise await self._over(run.id, by if is_own else None)
+        if is_own:
+            attributed(by, [task.hold], key=task.key)
+            if not task.hold.is_live:
+                raise superseded(task.key, task.hold.fence, task.hold)
+        return task
+
+    async def finish_run(
+        self,
+        run: Run,
+        task: Task,
+        ending: Ending,
+        status: TaskStatus,
+        *,
+        by: Actor,
+        summary: str | None = None,
+        met: Collection[UUID] = (),
+    ) -> Task:
+        """End a run whose task is locked, and move the task; `met` are the items it proved."""
+        by = replace(by, run_id=run.id, fence=run.fence if by.id == run.holder.id else None)
+        await self._mover.holds.end([task], ending, by=by, summary=summary)
+        return await self._mover.move(task, status, met=met, by=by)
+
+    async def judge(
+        self,
+        run: Run,
+        ending: Ending,
+        status: TaskStatus,
+        *,
+        by: Actor,
+        met: Collection[UUID] = (),
+    ) -> Task:
+        """Accept or reject submitted work. Raises RunOver, AcceptanceNotYours."""
+        if status.is_finished:
+            await self._mover.lock_graph()
+        task = await self._tasks.get(TaskRef(text=run.task_key, id=TaskId(run.task_id)), lock=True)
+        hold = task.hold
+        if hold is None or hold.run_id != run.id or not hold.awaits_review:
+            raise await self._over(run.id, None)
+        await self._mover.holds.check_may_accept(task, hold, by=by)
+        by = replace(by, run_id=run.id)
+        await self._mover.holds.end([task], ending, by=by)
+        return await self._mover.move(task, status, met=met, by=by)
+
+    async def _over(self, run_id: RunId, by: Actor | None) -> Exception:
+        """Why a run's holder may write no more."""
+        run = await self._runs.get(run_id)
+        task = await self._tasks.get(TaskRef(text=run.task_key, id=TaskId(run.task_id)))
+        if by and by.fence is not None and (run.state.is_under_way or not run.is_current):
+            return superseded(run.task_key, by.fence, task.hold)
+        why = run.reason or "it ended"
+        return RunOver(key=run.task_key, state=run.state.value, reason=why.rstrip("."))
