@@ -91,9 +91,12 @@ class EventLog:
             one = replace(one, run_id=by.run_id, fence=by.fence)
         self.recorded.append(one)
 
-    def record_by_system(self, event: Event, *, workspace_id: WorkspaceId) -> None:
-        """Record what happened by itself: a day came, a limit was reached."""
-        self.recorded.append(self._recorded(event, workspace_id, None))
+    def record_by_system(
+        self, event: Event, *, workspace_id: WorkspaceId, run_id: UUID | None = None
+    ) -> None:
+        """Record what happened by itself: a day came, a limit was reached, in a run or in none."""
+        one = self._recorded(event, workspace_id, None)
+        self.recorded.append(replace(one, run_id=run_id))
 
     def record_refusal(
         self, event: Event, *, workspace_id: WorkspaceId, actor_id: ActorId | None

@@ -57,10 +57,14 @@ def month_of(at: datetime) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
-    """`tokens` and `cost_micros` (millionths of a US dollar) are limits; None is without one."""
+    """`tokens` and `cost_micros` (millionths of a US dollar) are limits; None is without one.
+
+    `project_id` is there where only its members may see it. A task's goes where the task goes.
+    """
 
     id: BudgetId
     account: Account
+    project_id: UUID | None
     name: str
     tokens: int | None
     cost_micros: int | None
@@ -86,7 +90,9 @@ class Envelope:
     def reserved(self, running: Running, *, but: UUID | None = None) -> Reservation:
         """What runs under way have set aside of it, but for one of them."""
         those = [
-            task.reserved for task in running.tasks if task.run_id != but and self._draws_on(task)
+            task.reserved
+            for task in running.tasks
+            if task.run_id != but and not task.is_due and self._draws_on(task)
         ]
         return Reservation(
             tokens=sum(one.tokens for one in those),
@@ -116,9 +122,12 @@ class Envelope:
         limits = self.budget
         when = f" for {self.period}" if self.period else ""
         if _is_above(self.tokens, limits.tokens):
-            return f"The token budget of {limits.name}{when} is used up: {self.tokens:,} tokens."
-        spent = _dollars(self.cost_micros)
-        return f"The budget of {limits.name}{when} is used up: {spent} spent."
+            return (
+                f"The token budget of {limits.name}{when} is used up: {self.tokens:,} of "
+                f"{limits.tokens:,} are used or set aside by others."
+            )
+        spent = f"{_dollars(self.cost_micros)} of {_dollars(limits.cost_micros)}"
+        return f"The budget of {limits.name}{when} is used up: {spent} are spent or set aside."
 
     def _draws_on(self, task: RunningTask) -> bool:
         match self.budget.account.scope:

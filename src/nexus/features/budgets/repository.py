@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, and_, case, delete, func, insert, select, update
+from sqlalchemy import Row, and_, case, delete, func, select, update
 
 from nexus.features.budgets.domain import ALL_TIME, Account, Budget, BudgetId, Envelope, Scope
 from nexus.features.budgets.errors import BudgetNotFound
@@ -14,7 +14,7 @@ from nexus.features.tasks.holds import Usage
 from nexus.platform.actor import ActorId
 from nexus.platform.database import Transaction
 from nexus.platform.paging import Page, page_of, read_cursor
-from nexus.platform.upsert import upsert
+from nexus.platform.upsert import insert_missing, upsert
 from nexus.platform.visibility import visible
 
 
@@ -53,18 +53,17 @@ class BudgetRepository:
         )
         return {row.account: _envelope(row, month) for row in found}
 
-    async def add(
-        self, budget: Budget, project_id: UUID | None, *, by: ActorId, at: datetime
-    ) -> None:
-        """`project_id` is the project that it, or its task, belongs to."""
+    async def add(self, budget: Budget, *, by: ActorId, at: datetime) -> bool:
+        """False where somebody else was quicker."""
         account = budget.account
-        await self._tx.execute(
-            insert(BudgetRow).values(
+        added = await self._tx.execute(
+            insert_missing(self._tx, BudgetRow)
+            .values(
                 id=budget.id,
                 workspace_id=self._tx.workspace_id,
                 account=account.key,
                 scope=account.scope.value,
-                project_id=project_id,
+                project_id=budget.project_id,
                 agent_id=_if(account, Scope.AGENT),
                 task_id=_if(account, Scope.TASK),
                 name=budget.name,
@@ -74,7 +73,9 @@ class BudgetRepository:
                 created_by=by,
                 created_at=at,
             )
+            .returning(BudgetRow.id)
         )
+        return added.first() is not None
 
     async def save(self, budget: Budget) -> None:
         await self._tx.execute(
@@ -148,6 +149,7 @@ def _envelope(row: Row[Any], month: str) -> Envelope:
         budget=Budget(
             id=BudgetId(row.id),
             account=account,
+            project_id=row.project_id,
             name=row.name,
             tokens=row.tokens,
             cost_micros=row.cost_micros,

@@ -15,7 +15,7 @@ from nexus.features.budgets.domain import (
     month_of,
     unpayable,
 )
-from nexus.features.budgets.errors import BudgetSubject, BudgetWithoutLimit
+from nexus.features.budgets.errors import BudgetNotFound, BudgetSubject, BudgetWithoutLimit
 from nexus.features.budgets.events import BudgetChanged, BudgetExceeded, BudgetRemoved
 from nexus.features.budgets.repository import BudgetRepository
 from nexus.features.projects.service import ProjectService
@@ -54,8 +54,18 @@ class Subjects:
             return Account(Scope.AGENT, one.id), one.name, None
         if task is not None:
             whole = await self._holds.task(task)
-            return Account(Scope.TASK, whole.id), whole.key, whole.project_id
+            return Account(Scope.TASK, whole.id), whole.key, None
         return Account(Scope.WORKSPACE), "the workspace", None
+
+    async def task_keys(self, task_ids: Sequence[UUID]) -> Mapping[UUID, str]:
+        """The keys of those tasks that may be seen."""
+        return await self._holds.list_keys(task_ids)
+
+    async def project_of(self, budget: Budget) -> UUID | None:
+        """Whose members alone hear of it: of a task's, those of the project where it is now."""
+        if budget.account.scope is Scope.TASK and budget.account.subject_id:
+            return (await self._holds.task(str(budget.account.subject_id))).project_id
+        return budget.project_id
 
 
 class BudgetService:
@@ -86,60 +96,65 @@ class BudgetService:
         if tokens is None and cost_micros is None:
             raise BudgetWithoutLimit
         account, name, project_id = await self._subjects.find(project, agent, task)
+        wanted = Budget(
+            id=BudgetId(new_id()),
+            account=account,
+            project_id=project_id,
+            name=name,
+            tokens=tokens,
+            cost_micros=cost_micros,
+            version=1,
+        )
         month = month_of(now())
         known = await self._budgets.find(account, month)
-        if known and version not in {None, known.budget.version}:
-            raise Stale(what="budget", current=known.budget.version, given=version)
-        if known and (known.budget.tokens, known.budget.cost_micros) == (tokens, cost_micros):
-            return known
-
+        if known is None and not await self._budgets.add(wanted, by=by.id, at=now()):
+            known = await self._budgets.find(account, month)  # somebody was quicker
         if known:
-            budget = replace(
-                known.budget,
-                tokens=tokens,
-                cost_micros=cost_micros,
-                version=known.budget.version + 1,
-            )
-            await self._budgets.save(budget)
-        else:
-            budget = Budget(
-                id=BudgetId(new_id()),
-                account=account,
-                name=name,
-                tokens=tokens,
-                cost_micros=cost_micros,
-                version=1,
-            )
-            await self._budgets.add(budget, project_id, by=by.id, at=now())
+            old = known.budget
+            if version not in {None, old.version}:
+                raise Stale(what="budget", current=old.version, given=version)
+            if (old.tokens, old.cost_micros) == (tokens, cost_micros):
+                return known
+            wanted = replace(wanted, id=old.id, version=old.version + 1)
+            await self._budgets.save(wanted)
+
         self._events.record(
             BudgetChanged(
-                budget_id=budget.id,
+                budget_id=wanted.id,
                 scope=account.scope,
-                project_id=project_id,
+                project_id=await self._subjects.project_of(wanted),
                 subject_id=account.subject_id,
                 tokens=tokens,
                 cost_micros=cost_micros,
             ),
             by=by,
         )
-        return await self._budgets.get(budget.id, month)
+        return await self._budgets.get(wanted.id, month)
 
     async def list_budgets(self, cursor: str | None, limit: int) -> tuple[Page[Envelope], Running]:
         """Budgets with what was spent, and what runs, which has set some of them aside."""
         page = await self._budgets.list_page(cursor, limit, month_of(now()))
-        return page, await self._candidates.running()
+        seen = await self._named([envelope.budget for envelope in page.items])
+        items = [
+            replace(envelope, budget=seen[envelope.budget.id])
+            for envelope in page.items
+            if envelope.budget.id in seen
+        ]
+        return replace(page, items=items), await self._candidates.running()
 
     async def running(self) -> Running:
         return await self._candidates.running()
 
     async def remove(self, budget_id: BudgetId, *, by: Actor) -> None:
         found = await self._budgets.get(budget_id, month_of(now()))
+        if budget_id not in await self._named([found.budget]):
+            raise BudgetNotFound(id=budget_id)
 
         await self._budgets.remove(budget_id)
-        account = found.budget.account
-        project_id = account.subject_id if account.scope is Scope.PROJECT else None
+        project_id = await self._subjects.project_of(found.budget)
+        scope = found.budget.account.scope
         self._events.record(
-            BudgetRemoved(budget_id=budget_id, scope=account.scope, project_id=project_id), by=by
+            BudgetRemoved(budget_id=budget_id, scope=scope, project_id=project_id), by=by
         )
 
     async def unpayable(
@@ -155,7 +170,7 @@ class BudgetService:
         return unpayable(tasks, agent_id, wanted, envelopes, running)
 
     async def draw(self, run: Run, usage: Usage) -> str | None:
-        """Put down what a run used; why its lease has to end, where that was too much.
+        """Put down what a run used, which is in its sum already; why its lease has to end, if so.
 
         What others have set aside is theirs: a run that uses more than its own reservation may
         only take what nobody has reserved.
@@ -167,7 +182,7 @@ class BudgetService:
         if not envelopes:
             return None
         running = await self._candidates.running()
-        used = run.usage.plus(usage)
+        used = run.usage
         is_beyond = used.tokens > run.reserved.tokens or used.cost_micros > run.reserved.cost_micros
         for envelope in envelopes.values():
             reserved = envelope.reserved(running, but=run.id)
@@ -179,6 +194,22 @@ class BudgetService:
             if envelope.is_overdrawn or (is_beyond and taken.is_overdrawn):
                 return self._exceeded(envelope if envelope.is_overdrawn else taken, run)
         return None
+
+    async def _named(self, budgets: Sequence[Budget]) -> Mapping[BudgetId, Budget]:
+        """Those that may be seen, tasks' under the keys that they have now."""
+        tasks = {
+            budget.id: budget.account.subject_id
+            for budget in budgets
+            if budget.account.scope is Scope.TASK and budget.account.subject_id
+        }
+        seen = await self._subjects.task_keys(list(tasks.values())) if tasks else None
+        named: dict[BudgetId, Budget] = {}
+        for budget in budgets:
+            if budget.id not in tasks:
+                named[budget.id] = budget
+            elif key := (seen or dict[UUID, str]()).get(tasks[budget.id]):
+                named[budget.id] = replace(budget, name=key)
+        return named
 
     def _exceeded(self, envelope: Envelope, run: Run) -> str:
         reason = envelope.exhaustion()
@@ -192,5 +223,6 @@ class BudgetService:
                 reason=reason,
             ),
             workspace_id=run.workspace_id,
+            run_id=run.id,
         )
         return reason

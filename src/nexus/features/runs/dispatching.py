@@ -135,6 +135,8 @@ class DispatchService:
                 return task
             ending = Ending(state=RunState.CANCELLED, reason=f"{by.name} took it over.")
             await self._holds.end_hold(task, ending, by=by)
+        elif hold and hold.awaits_review:
+            await self._holds.send_back(task, f"{by.name} took it over.", by=by)
         holder = Holder(id=by.id, kind=by.kind, name=by.name)
         taken, _ = await self._holds.take(
             task, holder, lease_s=None, reserved=Reservation(), allows_overlap=True, by=by

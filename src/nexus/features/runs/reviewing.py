@@ -17,7 +17,7 @@ from nexus.features.runs.events import RunEvidenceVerified
 from nexus.features.runs.repository import RunRepository
 from nexus.features.tasks.assignments import AssignmentService
 from nexus.features.tasks.domain import TaskStatus
-from nexus.features.tasks.holds import Ending, Run, RunId, RunState
+from nexus.features.tasks.holds import Ending, Result, Run, RunId, RunState
 from nexus.platform.actor import Actor, ActorKind
 from nexus.platform.clock import now
 from nexus.platform.events import EventLog
@@ -72,13 +72,13 @@ class ReviewService:
             ending,
             TaskStatus.DONE if is_final else TaskStatus.IN_REVIEW,
             by=by,
-            summary=submission.summary,
-            met=submission.proved_items if is_final else (),
+            result=Result(
+                summary=submission.summary,
+                proved=tuple(submission.proved_items),
+                paths=tuple(path for proof in submission.proofs for path in proof.paths),
+            ),
         )
         await self._runs.add_evidence(evidence)
-        await self._assignments.learn_paths(
-            task, [path for proof in submission.proofs for path in proof.paths]
-        )
         return await self._assignments.get_run(run.id)
 
     async def release(self, run_id: RunId, reason: str, *, by: Actor) -> Run:
@@ -105,14 +105,8 @@ class ReviewService:
     async def accept(self, run_id: RunId, note: str, *, by: Actor) -> Run:
         """Take submitted work: the task is done."""
         run = await self._assignments.get_run(run_id)
-        evidence = await self._runs.list_evidence(run.id)
-        met = {
-            one.proof.item_id
-            for one in evidence
-            if one.proof.item_id and one.proof.speaks_for_it and one.verdict is not Verdict.REFUTED
-        }
         ending = Ending(state=RunState.ACCEPTED, reason=note or f"{by.name} accepted it.")
-        await self._assignments.judge(run, ending, TaskStatus.DONE, met=met, by=by)
+        await self._assignments.judge(run, ending, TaskStatus.DONE, by=by)
         return await self._assignments.get_run(run.id)
 
     async def reject(self, run_id: RunId, reason: str, *, by: Actor) -> Run:
@@ -138,7 +132,14 @@ class ReviewService:
         if (old.verdict, old.verdict_note) == (verdict, note):
             return old
 
+        by = await self._assignments.beside(run, by=by)
         await self._runs.save_verdict(new)
+        held = [
+            one.proof.item_id
+            for one in await self._runs.list_evidence(run.id)
+            if one.proof.item_id and one.proof.speaks_for_it and one.verdict is not Verdict.REFUTED
+        ]
+        await self._assignments.set_proved(run.id, sorted(set(held)))
         self._events.record(
             RunEvidenceVerified(
                 task_id=run.task_id,
@@ -150,7 +151,7 @@ class ReviewService:
                 evidence_id=new.id,
                 verdict=verdict,
             ),
-            by=replace(by, run_id=run.id),
+            by=by,
         )
         return new
 

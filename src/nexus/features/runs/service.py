@@ -61,7 +61,7 @@ class RunService:
         if agent is not None:
             which = replace(which, actor_id=(await self._agents.get(agent)).id)
         if task is not None:
-            which = replace(which, task_id=(await self._assignments.task(task)).id)
+            return await self._assignments.list_runs(which, cursor, limit, task=task)
         return await self._assignments.list_runs(which, cursor, limit)
 
     async def heartbeat(self, run_id: RunId, lease_s: int | None, *, by: Actor) -> Pulse:
@@ -89,7 +89,7 @@ class RunService:
             line = Line(number=last + 1, kind=LineKind.NOTE, text=note, recorded_at=now())
             await self._runs.add_lines(run.id, [line])
         self._events.record(RunProgressed(**_about(run), progress=progress, note=note), by=by)
-        return replace(run, note=note, progress=run.progress if progress is None else progress)
+        return await self._assignments.get_run(run.id)
 
     async def log(
         self, run_id: RunId, lines: Sequence[tuple[LineKind, str]], *, by: Actor
@@ -120,7 +120,8 @@ class RunService:
     async def use(self, run_id: RunId, usage: Usage, model: str, *, by: Actor) -> tuple[Run, str]:
         """Put down tokens and money. Over a budget the lease ends: then the reason is not empty."""
         run, by = await self._renewed(run_id, by)
-        await self._assignments.add_usage(run.id, usage, model)
+        total = await self._assignments.add_usage(run.id, usage, model)
+        used = replace(run, usage=total, model=model or run.model)
         self._events.record(
             RunUsed(
                 **_about(run),
@@ -130,8 +131,7 @@ class RunService:
             ),
             by=by,
         )
-        reason = await self._budgets.draw(run, usage)
-        used = replace(run, usage=run.usage.plus(usage), model=model or run.model)
+        reason = await self._budgets.draw(used, usage)
         if reason is None:
             return used, ""
         ending = Ending(state=RunState.CANCELLED, reason=reason)
@@ -163,13 +163,16 @@ class RunService:
     ) -> Question:
         """Answer a question: a person does, or another agent, never the one that asked."""
         run = await self._assignments.get_run(run_id)
+        await self._assignments.lock_run(run.id)  # answers at once must see each other
         question = await self._runs.get_question(run.id, question_id, lock=True)
         if run.holder.id == by.id:
             raise OwnRun
         if question.answer is not None:
             raise QuestionAnswered(answer=question.answer[:200])
-        if not run.state.is_under_way:
-            raise RunOver(key=run.task_key, state=run.state.value, reason=run.reason.rstrip("."))
+        if not run.is_live:
+            why = run.reason.rstrip(".") or "its lease has run out"
+            raise RunOver(key=run.task_key, state=run.state.value, reason=why)
+        by = await self._assignments.beside(run, by=by)
         answered = replace(question, answer=answer, answered_by=by.id, answered_at=now())
 
         await self._runs.save_answer(answered)
@@ -177,7 +180,7 @@ class RunService:
             await self._assignments.set_state(run.id, RunState.WORKING)
         self._events.record(
             RunAnswered(**_about(run), question_id=question.id, answer=answer),
-            by=replace(by, run_id=run.id),
+            by=by,
         )
         return answered
 

@@ -11,6 +11,7 @@ from nexus.features.tasks.errors import FenceMissing, RunNotYours, RunOver
 from nexus.features.tasks.footprints import MAX_LEARNED
 from nexus.features.tasks.holds import (
     Ending,
+    Result,
     Run,
     RunFilter,
     RunId,
@@ -43,14 +44,16 @@ class AssignmentService:
         self._runs = runs
         self._mover = mover
 
-    async def task(self, ref: str) -> Task:
-        """A whole task with its newest hold."""
-        return await self._tasks.get(TaskRef.of(ref))
-
     async def get_run(self, run_id: RunId) -> Run:
         return await self._runs.get(run_id)
 
-    async def list_runs(self, which: RunFilter, cursor: str | None, limit: int) -> Page[Run]:
+    async def list_runs(
+        self, which: RunFilter, cursor: str | None, limit: int, *, task: str | None = None
+    ) -> Page[Run]:
+        """Newest first, of one task where it is named."""
+        if task is not None:
+            named = await self._tasks.get_plain(TaskRef.of(task))
+            which = replace(which, task_id=named.id)
         return await self._runs.list_page(which, cursor, limit)
 
     async def standing_of(
@@ -58,6 +61,10 @@ class AssignmentService:
     ) -> Mapping[ActorId, tuple[Sequence[Run], Totals]]:
         """What each of them works on now, and what all of it came to."""
         return await self._runs.standing_of(actor_ids)
+
+    async def lock_run(self, run_id: RunId) -> None:
+        """Let nobody else write on a run until the commit."""
+        await self._leases.lock(run_id)
 
     async def own_run(self, run_id: RunId, *, by: Actor) -> Run:
         """A run under way of `by`, who shows its fence where an agent must.
@@ -80,6 +87,7 @@ class AssignmentService:
         """
         fence = run.fence if by.fence is None else by.fence
         if run.lease_s is None:
+            await self._leases.lock(run.id)
             return None
         until = await self._leases.renew(run.id, fence, lease_s or run.lease_s)
         if until is None:
@@ -93,15 +101,13 @@ class AssignmentService:
         """Somebody else's word on a run is no sign of life of its holder."""
         await self._leases.set_state(run_id, state)
 
-    async def add_usage(self, run_id: RunId, usage: Usage, model: str) -> None:
-        await self._leases.add_usage(run_id, usage, model)
+    async def add_usage(self, run_id: RunId, usage: Usage, model: str) -> Usage:
+        """All that the run has used by now."""
+        return await self._leases.add_usage(run_id, usage, model)
 
-    async def learn_paths(self, task: Task, paths: Sequence[str]) -> None:
-        """Keep which files a task turned out to touch, for those like it and when it reopens."""
-        known = (*task.learned_footprint, *paths)
-        learned = tuple(sorted(set(known)))[:MAX_LEARNED]
-        if learned != task.learned_footprint:
-            await self._tasks.save(replace(task, learned_footprint=learned), was=task)
+    async def set_proved(self, run_id: RunId, item_ids: Collection[UUID]) -> None:
+        """Which acceptance items its evidence holds for, after somebody looked."""
+        await self._leases.set_proved(run_id, item_ids)
 
     async def lock_task(self, run: Run, *, by: Actor, may_finish: bool = False) -> Task:
         """The task of a run under way, locked until the commit.
@@ -128,24 +134,30 @@ class AssignmentService:
         status: TaskStatus,
         *,
         by: Actor,
-        summary: str | None = None,
-        met: Collection[UUID] = (),
+        result: Result | None = None,
     ) -> Task:
-        """End a run whose task is locked, and move the task; `met` are the items it proved."""
+        """End a run whose task is locked, and move the task.
+
+        What it proved is met where it finishes the task, and the task learns the files.
+        """
         by = replace(by, run_id=run.id, fence=run.fence if by.id == run.holder.id else None)
-        await self._mover.holds.end([task], ending, by=by, summary=summary)
+        await self._mover.holds.end([task], ending, by=by, result=result)
+        met: Collection[UUID] = ()
+        if result:
+            met = result.proved if status.is_finished else ()
+            learned = tuple(sorted({*task.learned_footprint, *result.paths}))[:MAX_LEARNED]
+            if learned != task.learned_footprint:
+                taught = replace(task, learned_footprint=learned)
+                await self._tasks.save(taught, was=task)
+                task = taught
         return await self._mover.move(task, status, met=met, by=by)
 
-    async def judge(
-        self,
-        run: Run,
-        ending: Ending,
-        status: TaskStatus,
-        *,
-        by: Actor,
-        met: Collection[UUID] = (),
-    ) -> Task:
-        """Accept or reject submitted work. Raises RunOver, AcceptanceNotYours."""
+    async def judge(self, run: Run, ending: Ending, status: TaskStatus, *, by: Actor) -> Task:
+        """Accept or reject submitted work; what it proved is met where it is accepted.
+
+        Raises RunOver, AcceptanceNotYours.
+        """
+        by = await self.beside(run, by=by)
         if status.is_finished:
             await self._mover.lock_graph()
         task = await self._tasks.get(TaskRef(text=run.task_key, id=TaskId(run.task_id)), lock=True)
@@ -153,9 +165,14 @@ class AssignmentService:
         if hold is None or hold.run_id != run.id or not hold.awaits_review:
             raise await self._over(run.id, None)
         await self._mover.holds.check_may_accept(task, hold, by=by)
-        by = replace(by, run_id=run.id)
         await self._mover.holds.end([task], ending, by=by)
+        met = hold.proved if status.is_finished else ()
         return await self._mover.move(task, status, met=met, by=by)
+
+    async def beside(self, run: Run, *, by: Actor) -> Actor:
+        """`by` as somebody else who writes in a run. A fence that it shows must be a live one."""
+        await self._mover.holds.writer(by)
+        return replace(by, run_id=run.id, fence=None)
 
     async def _over(self, run_id: RunId, by: Actor | None) -> Exception:
         """Why a run's holder may write no more."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import Row, Text, Uuid, and_, case, cast, literal, null, or_, select, union_all
 from sqlalchemy.orm import aliased
 
@@ -90,7 +91,7 @@ class Belongings:
     @property
     def hold(self) -> Hold | None:
         for row in self._of("hold"):
-            fence, lease, expires, heartbeat, state, holder = (
+            fence_and_proved, lease, expires, heartbeat, state, holder = (
                 row.a,
                 row.b,
                 row.c,
@@ -99,6 +100,7 @@ class Belongings:
                 row.f,
             )
             kind, _, name = holder.partition(":")
+            fence, _, proved = fence_and_proved.partition(" ")
             return Hold(
                 run_id=RunId(row.id),
                 fence=int(fence),
@@ -107,6 +109,7 @@ class Belongings:
                 expires_at=read_moment(expires) if expires else None,
                 heartbeat_at=read_moment(heartbeat),
                 run_state=RunState(state),
+                proved=msgspec.json.decode(proved, type=tuple[UUID, ...]),
             )
         return None
 
@@ -168,7 +171,13 @@ def _shown_in_lists(of: Template) -> list[Any]:
     lease = case((is_live(holds), "live"), else_="")
     times = (moment_text(holds.expires_at), moment_text(runs.heartbeat_at))
     holder = ActorRow.kind.concat(":").concat(ActorRow.name)
-    of_hold = (cast(runs.fence, Text()), lease, *times, runs.state, holder)
+    of_hold = (
+        cast(runs.fence, Text()).concat(" ").concat(cast(runs.proved, Text())),
+        lease,
+        *times,
+        runs.state,
+        holder,
+    )
     held = _rows("hold", holds.task_id, runs.id, ActorRow.id, *of_hold)
     return [
         _of(TaskLabelRow, of, labels).join(LabelRow, LabelRow.id == TaskLabelRow.label_id),

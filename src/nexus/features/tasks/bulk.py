@@ -1,7 +1,8 @@
 """Changing many tasks in one call, all or nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from uuid import UUID
 
 from nexus.features.tasks.dependencies import TaskGraph
 from nexus.features.tasks.domain import (
@@ -12,7 +13,13 @@ from nexus.features.tasks.domain import (
     TaskStatus,
 )
 from nexus.features.tasks.editing import changes_of, edited, fields_of
-from nexus.features.tasks.errors import AgentsSubmit, ReferenceUnknown, StaleTasks, TaskTwice
+from nexus.features.tasks.errors import (
+    AcceptanceOfOwnWork,
+    AgentsSubmit,
+    ReferenceUnknown,
+    StaleTasks,
+    TaskTwice,
+)
 from nexus.features.tasks.events import TaskStatusChanged, TaskUpdated
 from nexus.features.tasks.holds import attributed
 from nexus.features.tasks.labels import Label, LabelRepository
@@ -67,7 +74,8 @@ class BulkService:
             return [one.new for one in changes]
 
         moved = [(one.old, one.new.status) for one in changed]
-        await self._mover.holds.overrule(moved, by=by)
+        met = await self._mover.holds.overrule(moved, by=by)
+        changed = [_with_items_met(one, met.get(one.new.id, ()), by) for one in changed]
         await self._tasks.save_many([(one.new, one.placed) for one in changed])
         await self._save_labels(changed)
         await self._save_assignees(changed)
@@ -204,10 +212,18 @@ def _check_changeable(task: Task, item: BulkItem) -> None:
         task.check_not_archived()
 
 
+def _with_items_met(change: _Change, met: Collection[UUID], by: Actor) -> _Change:
+    if not met:
+        return change
+    return replace(change, new=change.new.with_items_met(met, by=by.id, at=now()))
+
+
 def _writer(items: Sequence[BulkItem], olds: Sequence[Task], by: Actor) -> Actor:
     """Who writes: an agent under its fence, where it holds one of them; never a status."""
     if by.kind is ActorKind.AGENT:
         for item, old in zip(items, olds, strict=True):
             if item.status:
                 raise AgentsSubmit(key=old.key)
+            if "acceptance" in item.edit and old.hold and old.hold.holder.id == by.id:
+                raise AcceptanceOfOwnWork(key=old.key)
     return attributed(by, [old.hold for old in olds], key=", ".join(old.key for old in olds))

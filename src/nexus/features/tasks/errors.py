@@ -178,3 +178,16 @@ class RunOver(Conflict):
 class FootprintNotUsable(Invalid):
     code = "task.footprint_not_usable"
     message = "'{given}' is no path pattern: {why}. Write it like 'src/api/**' or 'docs/*.md'."
+
+
+class AcceptanceOfOwnWork(NotAllowed):
+    code = "task.acceptance_of_own_work"
+    message = (
+        "What {key} has to fulfil, and whether it does, is not for the agent to say who works on "
+        "it. Submit with evidence for each item, or ask a person."
+    )
+
+
+class HeldTaskStays(NotAllowed):
+    code = "task.held_stays"
+    message = "An agent does not move {key} to another project while it works on it. Ask a person."

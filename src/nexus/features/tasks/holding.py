@@ -1,7 +1,8 @@
 """Taking tasks and letting them go: what agents and people do with holds."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from uuid import UUID
 
 from nexus.features.tasks.domain import Task, TaskRef, TaskStatus
 from nexus.features.tasks.errors import RunNotFound
@@ -44,6 +45,10 @@ class HoldService:
     async def task(self, ref: str, *, lock: bool = False) -> Task:
         """A whole task with its newest hold."""
         return await self._tasks.get(TaskRef.of(ref), lock=lock)
+
+    async def list_keys(self, task_ids: Collection[UUID]) -> Mapping[UUID, str]:
+        """The keys of those tasks that the viewer may see."""
+        return await self._tasks.list_keys(task_ids)
 
     async def take(
         self,
@@ -101,6 +106,13 @@ class HoldService:
     async def end_hold(self, task: Task, ending: Ending, *, by: Actor) -> None:
         """End the hold of a locked task, which stays where it is."""
         await self._mover.holds.end([task], ending, by=by)
+
+    async def send_back(self, task: Task, reason: str, *, by: Actor) -> None:
+        """Reject the submitted work on a locked task. Raises AcceptanceNotYours."""
+        if task.hold:
+            await self._mover.holds.check_may_accept(task, task.hold, by=by)
+            ending = Ending(state=RunState.REJECTED, reason=reason)
+            await self._mover.holds.end([task], ending, by=by)
 
     async def free(self, tasks: Sequence[Task], ending: Ending, *, by: Actor | None) -> list[Task]:
         """End the holds of locked tasks and let them be taken again. `by` None: they ran out."""

@@ -50,7 +50,8 @@ class Hold:
     """The newest hold of a task. `is_live` is what the database's clock said when it was read.
 
     `expires_at` is None for people: theirs end when they say so. A hold that is over still names
-    its run, which may wait for somebody to accept it.
+    its run, which may wait for somebody to accept it; `proved` are the acceptance items that it
+    has brought evidence for.
     """
 
     run_id: RunId
@@ -60,6 +61,7 @@ class Hold:
     expires_at: datetime | None
     heartbeat_at: datetime
     run_state: RunState
+    proved: tuple[UUID, ...] = ()
 
     @property
     def is_due(self) -> bool:
@@ -171,6 +173,15 @@ class Ending:
 
     state: RunState
     reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What a run leaves: its summary, the acceptance items it proved, the files it touched."""
+
+    summary: str
+    proved: tuple[UUID, ...]
+    paths: tuple[str, ...]
 
 
 EXPIRY = Ending(state=RunState.EXPIRED, reason="No sign of life came before the end of the lease.")

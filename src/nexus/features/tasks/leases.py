@@ -14,6 +14,7 @@ from nexus.features.tasks.holds import (
     Claimed,
     Ending,
     Reservation,
+    Result,
     RunId,
     RunState,
     Usage,
@@ -96,6 +97,7 @@ class LeaseRepository:
                 reason="",
                 note="",
                 summary="",
+                proved=[],
                 model="",
                 tokens_in=0,
                 tokens_out=0,
@@ -145,18 +147,40 @@ class LeaseRepository:
             .values(state=state.value)
         )
 
-    async def add_usage(self, run_id: RunId, usage: Usage, model: str) -> None:
+    async def lock(self, run_id: RunId) -> None:
+        """Let nobody else write on a run until the commit."""
+        await self._tx.execute(
+            select(AssignmentRow.id)
+            .where(AssignmentRow.workspace_id == self._tx.workspace_id, AssignmentRow.id == run_id)
+            .with_for_update(key_share=True)
+        )
+
+    async def set_proved(self, run_id: RunId, item_ids: Collection[UUID]) -> None:
+        await self._tx.execute(
+            update(AssignmentRow)
+            .where(AssignmentRow.workspace_id == self._tx.workspace_id, AssignmentRow.id == run_id)
+            .values(proved=[str(one) for one in item_ids])
+        )
+
+    async def add_usage(self, run_id: RunId, usage: Usage, model: str) -> Usage:
+        """Put down what was used, a sign of life too; all that the run has used by now."""
         values: dict[str, Any] = {
+            "heartbeat_at": database_clock(),
             "tokens_in": AssignmentRow.tokens_in + usage.tokens_in,
             "tokens_out": AssignmentRow.tokens_out + usage.tokens_out,
             "cost_micros": AssignmentRow.cost_micros + usage.cost_micros,
         }
         if model:
             values["model"] = model
-        await self._tx.execute(
+        changed = await self._tx.execute(
             update(AssignmentRow)
             .where(AssignmentRow.workspace_id == self._tx.workspace_id, AssignmentRow.id == run_id)
             .values(values)
+            .returning(AssignmentRow.tokens_in, AssignmentRow.tokens_out, AssignmentRow.cost_micros)
+        )
+        row = changed.one()
+        return Usage(
+            tokens_in=row.tokens_in, tokens_out=row.tokens_out, cost_micros=row.cost_micros
         )
 
     async def let_go(self, run_ids: Collection[RunId]) -> None:
@@ -172,9 +196,17 @@ class LeaseRepository:
         )
 
     async def end(
-        self, run_ids: Collection[RunId], ending: Ending, *, by: ActorId | None, **values: Any
+        self,
+        run_ids: Collection[RunId],
+        ending: Ending,
+        result: Result | None,
+        *,
+        by: ActorId | None,
     ) -> None:
-        """Write how runs ended."""
+        """Write how runs ended, and with what result."""
+        values: dict[str, Any] = {}
+        if result:
+            values = {"summary": result.summary, "proved": [str(one) for one in result.proved]}
         await self._tx.execute(
             update(AssignmentRow)
             .where(

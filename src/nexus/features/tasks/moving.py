@@ -22,11 +22,11 @@ from nexus.features.tasks.events import (
     TaskStatusChanged,
     TaskUpdated,
 )
-from nexus.features.tasks.holds import EXPIRY, Ending, Hold, RunState
+from nexus.features.tasks.holds import EXPIRY, Ending, Hold, Result, RunState
 from nexus.features.tasks.leases import LeaseRepository
 from nexus.features.tasks.recurring import Series
 from nexus.features.tasks.repository import TaskRepository
-from nexus.platform.actor import Actor, ActorId, WorkspaceId
+from nexus.platform.actor import Actor, ActorId
 from nexus.platform.clock import now
 from nexus.platform.events import EventLog, changes_between
 
@@ -125,7 +125,12 @@ class HoldEnder:
         self._events = events
 
     async def end(
-        self, tasks: Sequence[Task], ending: Ending, *, by: Actor | None, summary: str | None = None
+        self,
+        tasks: Sequence[Task],
+        ending: Ending,
+        *,
+        by: Actor | None,
+        result: Result | None = None,
     ) -> None:
         """End the newest hold of each of these tasks, which all have one."""
         holds = [(task, task.hold) for task in tasks if task.hold]
@@ -134,17 +139,20 @@ class HoldEnder:
         run_ids = [hold.run_id for _, hold in holds]
         if any(hold.run_state.is_under_way for _, hold in holds):
             await self._leases.let_go(run_ids)
-        values = {} if summary is None else {"summary": summary}
-        await self._leases.end(run_ids, ending, by=by.id if by else None, **values)
+        await self._leases.end(run_ids, ending, result, by=by.id if by else None)
         for task, hold in holds:
             self._record(task, hold, ending, by)
 
-    async def overrule(self, changes: Sequence[tuple[Task, TaskStatus]], *, by: Actor) -> None:
+    async def overrule(
+        self, changes: Sequence[tuple[Task, TaskStatus]], *, by: Actor
+    ) -> Mapping[UUID, Collection[UUID]]:
         """A person moves tasks: live holds of them end, and submitted work is judged by it.
 
-        Raises AcceptanceNotYours where a project leaves that to others.
+        Returns the acceptance items that are proved by what was accepted, by task. Raises
+        AcceptanceNotYours where a project leaves that to others.
         """
         endings: defaultdict[Ending, list[Task]] = defaultdict(list)
+        met: dict[UUID, Collection[UUID]] = {}
         for task, status in changes:
             hold = task.hold
             if status is task.status or hold is None:
@@ -152,11 +160,13 @@ class HoldEnder:
             if hold.run_state.is_under_way:
                 endings[_interrupted(hold, status, by.id, by.name)].append(task)
             elif hold.awaits_review and task.status is TaskStatus.IN_REVIEW:
+                await self.check_may_accept(task, hold, by=by)
                 if status is TaskStatus.DONE:
-                    await self.check_may_accept(task, hold, by=by)
+                    met[task.id] = hold.proved
                 endings[_judged(status, by.name)].append(task)
         for ending, tasks in endings.items():
             await self.end(tasks, ending, by=by)
+        return met
 
     async def check_may_accept(self, task: Task, hold: Hold, *, by: Actor) -> None:
         project = await self._projects.get(task.project_key)
@@ -185,9 +195,11 @@ class HoldEnder:
             reason=ending.reason,
         )
         if by:
-            self._events.record(event, by=by)
+            is_own = by.id == hold.holder.id
+            fence = hold.fence if is_own and hold.expires_at else None
+            self._events.record(event, by=replace(by, run_id=hold.run_id, fence=fence))
         else:
-            self._events.record_by_system(event, workspace_id=WorkspaceId(task.workspace_id))
+            self._events.record_by_system(event, workspace_id=task.workspace_id, run_id=hold.run_id)
 
 
 def _interrupted(hold: Hold, status: TaskStatus, actor_id: ActorId, name: str) -> Ending:

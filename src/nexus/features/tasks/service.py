@@ -14,7 +14,12 @@ from nexus.features.tasks.domain import (
     TaskStatus,
 )
 from nexus.features.tasks.editing import changes_of, edited, fields_of
-from nexus.features.tasks.errors import AgentsSubmit, PositionNeighbour, TaskNotFound
+from nexus.features.tasks.errors import (
+    AcceptanceOfOwnWork,
+    AgentsSubmit,
+    PositionNeighbour,
+    TaskNotFound,
+)
 from nexus.features.tasks.events import (
     TaskComplexityInherited,
     TaskMoved,
@@ -67,6 +72,8 @@ class TaskService:
         old = await self._tasks.get(TaskRef.of(ref), lock=True)
         _check_version(old, version)
         by = attributed(by, [old.hold], key=old.key)
+        if "acceptance" in edit:
+            _check_not_judging_itself(old, by)
         at = now()
         if edit.get("archived") is not False and set(edit) != {"archived"}:
             old.check_not_archived()
@@ -111,8 +118,8 @@ class TaskService:
         _check_version(old, version)
         by = attributed(by, [old.hold], key=old.key)
 
-        await self._mover.holds.overrule([(old, status)], by=by)
-        return await self._mover.move(old, status, by=by)
+        met = await self._mover.holds.overrule([(old, status)], by=by)
+        return await self._mover.move(old, status, met=met.get(old.id, ()), by=by)
 
     async def move(self, ref: str, *, after: str | None, before: str | None, by: Actor) -> Task:
         """Put a task right below or above another one on its project's board."""
@@ -142,6 +149,7 @@ class TaskService:
         old = await self._tasks.get(TaskRef.of(ref), lock=True)
         old.check_not_archived()
         by = attributed(by, [old.hold], key=old.key)
+        _check_not_judging_itself(old, by)
         new = old.with_item_met(item_id, by=by.id if is_met else None, at=now())
         was_met = any(item.id == item_id and item.met_at for item in old.acceptance)
         if was_met == is_met:
@@ -174,6 +182,14 @@ class TaskService:
     async def index_comments(self, task_id: TaskId, bodies: Iterable[str]) -> None:
         """The same for all comments of a task, after one was edited or removed."""
         await self._tasks.search.comments_changed(task_id, bodies)
+
+
+def _check_not_judging_itself(task: Task, by: Actor) -> None:
+    """What a task asks for, and whether it is met, is not for the agent to say whose work it is."""
+    hold = task.hold
+    is_its_work = hold and hold.holder.id == by.id and (hold.is_live or hold.awaits_review)
+    if by.kind is ActorKind.AGENT and is_its_work:
+        raise AcceptanceOfOwnWork(key=task.key)
 
 
 def _check_version(task: Task, version: int | None) -> None:

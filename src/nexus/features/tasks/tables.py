@@ -236,6 +236,7 @@ class AssignmentRow(TenantRow, Base):
     progress: Mapped[int | None] = mapped_column(SmallInteger)
     note: Mapped[str]
     summary: Mapped[str]
+    proved: Mapped[list[Any]] = mapped_column(Json)
     model: Mapped[str]
     tokens_in: Mapped[int] = mapped_column(BigInteger)
     tokens_out: Mapped[int] = mapped_column(BigInteger)

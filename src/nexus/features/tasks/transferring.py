@@ -4,12 +4,12 @@ from dataclasses import replace
 
 from nexus.features.projects.service import ProjectService
 from nexus.features.tasks.domain import Task, TaskRef
-from nexus.features.tasks.errors import TooManySubtasks
+from nexus.features.tasks.errors import HeldTaskStays, TooManySubtasks
 from nexus.features.tasks.events import TaskTransferred
 from nexus.features.tasks.holds import attributed
 from nexus.features.tasks.ranks import rank_of_number
 from nexus.features.tasks.repository import TaskRepository
-from nexus.platform.actor import Actor
+from nexus.platform.actor import Actor, ActorKind
 from nexus.platform.clock import now
 from nexus.platform.errors import Stale
 from nexus.platform.events import EventLog
@@ -35,6 +35,8 @@ class TransferService:
             return old
         old.check_not_archived()
         by = attributed(by, [old.hold], key=old.key)
+        if by.kind is ActorKind.AGENT and by.run_id:
+            raise HeldTaskStays(key=old.key)
         olds = [old, *await self._tasks.list_below(old)]
         if len(olds) > MAX_AT_ONCE:
             raise TooManySubtasks(key=old.key, count=len(olds) - 1, limit=MAX_AT_ONCE)

@@ -117,6 +117,7 @@ def upgrade() -> None:
         sa.Column("progress", sa.SmallInteger(), nullable=True),
         sa.Column("note", sa.Text(), nullable=False),
         sa.Column("summary", sa.Text(), nullable=False),
+        sa.Column("proved", Json, nullable=False),
         sa.Column("model", sa.Text(), nullable=False),
         sa.Column("tokens_in", sa.BigInteger(), nullable=False),
         sa.Column("tokens_out", sa.BigInteger(), nullable=False),
