@@ -17,9 +17,9 @@ class NexusClient(Connection):
         """Register an agent."""
         return self.call("POST", "/api/v1/agents", models.AgentOut, body=body, idempotency_key=idempotency_key)
 
-    def claim_task(self, body: models.ClaimIn, *, idempotency_key: str | None = None) -> None:
+    def claim_task(self, body: models.ClaimIn, *, idempotency_key: str | None = None) -> models.ClaimOut:
         """Take a task, or the next one that fits; for yourself, or for an agent."""
-        return self.call("POST", "/api/v1/agents/assign", type(None), body=body, idempotency_key=idempotency_key)
+        return self.call("POST", "/api/v1/agents/assign", models.ClaimOut, body=body, idempotency_key=idempotency_key)
 
     def next_task(self, *, agent: str | None = None, task: str | None = None) -> models.NextTaskOut:
         """Say which task an agent would be given now, why, and why not another one."""

@@ -50,8 +50,18 @@ class Download:
 class Connection:
     """One server and one key. `call` is what the generated methods are made of."""
 
-    def __init__(self, url: str, key: str | None, *, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        url: str,
+        key: str | None,
+        *,
+        timeout_s: float = TIMEOUT_S,
+        fence: str | None = None,
+    ) -> None:
+        """`fence` is what a claim returned; every request shows it."""
         headers = {"Authorization": f"Bearer {key}"} if key else {}
+        if fence:
+            headers["Nexus-Fence"] = fence
         self.url = url.rstrip("/")
         self._http = httpx.Client(base_url=self.url, headers=headers, timeout=timeout_s)
 

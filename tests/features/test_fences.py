@@ -21,6 +21,7 @@ WRITES = [
     "fields", "parent", "acceptance", "depend", "undepend", "link", "unlink",
     "position", "recur", "unrecur", "transfer", "bulk",
 ]  # fmt: skip
+FOR_OTHERS = {"acceptance": "task.acceptance_of_own_work", "transfer": "task.held_stays"}
 LOSSES = ["expired", "swept", "retaken", "taken over", "moved", "cancelled"]
 REPORTS = ["heartbeats", "progress", "log", "usage", "questions", "submission", "release",
            "failure", "cancellation"]  # fmt: skip
@@ -96,7 +97,7 @@ async def a_scene(ada: Person) -> Scene:
     return Scene(ada=ada, agent=agent, task=await ada.get(f"/tasks/{key}"), claim=claim)
 
 
-@pytest.mark.parametrize("what", WRITES)
+@pytest.mark.parametrize("what", [what for what in WRITES if what not in FOR_OTHERS])
 async def test_what_is_written_under_a_fence_carries_run_and_fence(ada: Person, what: str) -> None:
     scene = await a_scene(ada)
     before = (await ada.last_event())["seq"]
@@ -108,6 +109,33 @@ async def test_what_is_written_under_a_fence_carries_run_and_fence(ada: Person, 
     assert event["seq"] > before
     assert event["actor"]["id"] == scene.agent.id
     assert (event["run_id"], event["fence"]) == (scene.claim["run_id"], scene.claim["fence"])
+
+
+@pytest.mark.parametrize("what", FOR_OTHERS)
+async def test_what_is_not_for_who_works_on_it_is_not_for_its_fence_either(
+    ada: Person, what: str
+) -> None:
+    scene = await a_scene(ada)
+    before = await scene.everything()
+
+    refused = await scene.write(what, fence=scene.claim["fence"])
+
+    assert refusal(refused) == (403, FOR_OTHERS[what])
+    assert await scene.everything() == before
+
+
+async def test_an_agent_does_not_rewrite_what_its_own_work_has_to_fulfil(ada: Person) -> None:
+    scene = await a_scene(ada)
+    key, version, fence = scene.task["key"], scene.task["version"], scene.claim["fence"]
+    wanted: dict[str, Any] = {"acceptance": [{"text": "It exists"}]}
+    items = [{"task": key, "version": version, **wanted}]
+    before = await scene.everything()
+
+    alone = await scene.agent.write("PATCH", f"/tasks/{key}", wanted, fence=fence)
+    many = await scene.agent.write("PATCH", "/tasks", {"items": items}, fence=fence)
+
+    assert refusal(alone) == refusal(many) == (403, "task.acceptance_of_own_work")
+    assert await scene.everything() == before
 
 
 async def test_an_agent_shows_its_fence_to_write_on_what_it_holds(ada: Person) -> None:
@@ -185,7 +213,7 @@ async def test_what_hangs_below_a_moving_task_is_fenced_too(ada: Person) -> None
 
     assert (await ada.get("/tasks/API-2"))["key"] == "API-2"
     assert refusal(by_other) == HELD
-    assert refusal(without) == MISSING
+    assert refusal(without) in {MISSING, (403, FOR_OTHERS["transfer"])}
 
 
 @pytest.mark.parametrize("status", ["todo", "done", "in_progress"])
@@ -223,8 +251,8 @@ async def test_comments_need_no_fence_and_belong_to_the_run(
 
 @pytest.mark.parametrize(
     "fence",
-    ["0", "-1", "x", "1.0", "1e3", "", " 1", "٣", "99999999999", "21474836470", "1" * 60,
-     "1" * 5000],
+    ["0", "-1", "x", "1.0", "1e3", "", " 1", "٣", "99999999999", "21474836470",
+     pytest.param("1" * 60, id="60 digits"), pytest.param("1" * 5000, id="5000 digits")],
 )  # fmt: skip
 async def test_a_fence_that_is_no_fence_is_refused(ada: Person, fence: str) -> None:
     scene = await a_scene(ada)
@@ -270,6 +298,22 @@ async def test_new_tasks_are_made_in_the_run_whose_fence_is_shown(
     assert made.status_code == 201
     assert (event["name"], event["run_id"]) == ("task.created", scene.claim["run_id"])
     assert refusal(refused) == SUPERSEDED
+
+
+async def test_what_is_written_on_two_tasks_at_once_belongs_to_the_run_of_each(
+    ada: Person,
+) -> None:
+    await ada.a_project()
+    agent = await an_agent(ada, max_tasks=2)
+    claims = [await agent.claim((await ada.a_task())["key"]) for _ in range(2)]
+    items = [{"task": one["task"]["key"], "version": 2, "title": "Both"} for one in claims]
+
+    written = await agent.write("PATCH", "/tasks", {"items": items}, fence=claims[0]["fence"])
+
+    assert written.status_code == 200, written.text
+    updated = [event for event in await ada.events() if event["name"] == "task.updated"]
+    of_runs = {event["task_id"]: event["run_id"] for event in updated}
+    assert of_runs == {claim["task"]["id"]: claim["run_id"] for claim in claims}
 
 
 async def test_a_stored_answer_is_repeated_under_a_fence_that_is_superseded_now(

@@ -262,6 +262,23 @@ async def test_who_may_take_more_while_it_waits_gets_more(app: Nexus, ada: Perso
     assert claim["task"]["key"] == "API-1"
 
 
+async def test_who_waits_is_called_when_what_it_asks_for_can_be_paid_again(
+    app: Nexus, ada: Person
+) -> None:
+    await ada.a_project()
+    await ada.a_task()
+    agent = await an_agent(ada, reserve_tokens=100)
+    await ada.call("PUT", "/budgets", json={"project": "API", "tokens": 10})
+
+    async with waiting(app, agent) as [asking]:
+        await asyncio.sleep(2.5)
+        raised = await ada.call("PUT", "/budgets", json={"project": "API", "tokens": 1000})
+        claim = await soon(asking)
+
+    assert raised.status_code == 200
+    assert claim["task"]["key"] == "API-1"
+
+
 async def test_a_client_that_leaves_gets_no_task_and_the_next_one_does(
     app: Nexus, ada: Person
 ) -> None:

@@ -20,9 +20,7 @@ _GRAPH = (
     "of everybody it concerns true in the same transaction"
 )
 _TWO_FEATURES = "the project that may be hidden, its joins, and the other feature's repositories"
-_CLAIM = (
-    "a hold, its run, the task's status and two events change in one transaction, under locks"
-)
+_CLAIM = "a hold, its run, the task's status and two events change in one transaction, under locks"
 EXCEPTIONS: dict[str, tuple[int, str]] = {
     "dependTask": (13, _GRAPH),
     "undependTask": (12, _GRAPH),

@@ -11,8 +11,10 @@ from nexus.entrypoints.backup_commands import backup, password, restore
 from nexus.entrypoints.exchange import export_tasks, import_file
 from nexus.entrypoints.job_commands import app as operators_job_commands
 from nexus.entrypoints.operating import settings_of
+from nexus.features.agents.cli import app as agent_commands
 from nexus.features.alerts.cli import app as alert_commands
 from nexus.features.alerts.cli import doctor
+from nexus.features.budgets.cli import app as budget_commands
 from nexus.features.comments.cli import app as comment_commands
 from nexus.features.events.cli import list_events, watch
 from nexus.features.fields.cli import app as field_commands
@@ -22,6 +24,11 @@ from nexus.features.jobs.cli import app as job_commands
 from nexus.features.keys.cli import app as key_commands
 from nexus.features.projects.cli import app as project_commands
 from nexus.features.repositories.cli import app as repository_commands
+from nexus.features.runs.cli import app as run_commands
+from nexus.features.runs.cli import claim_task
+from nexus.features.runs.parts_cli import agents as dispatch_commands
+from nexus.features.runs.parts_cli import app as run_part_commands
+from nexus.features.runs.parts_cli import holds as hold_commands
 from nexus.features.tasks.cli import app as task_commands
 from nexus.features.tasks.cli import next_tasks
 from nexus.features.tasks.parts_cli import app as part_commands
@@ -37,7 +44,19 @@ class InOrder(TyperGroup):
     """Lists commands in the order in which people need them, and what is new at the end."""
 
     ORDER = (
-        *("task", "next", "view", "project", "field", "label", "repository"),
+        *(
+            "task",
+            "next",
+            "claim",
+            "run",
+            "agent",
+            "budget",
+            "view",
+            "project",
+            "field",
+            "label",
+            "repository",
+        ),
         *("import", "imports", "export", "events", "watch"),
         *("user", "invitation", "workspace", "webhook", "key", "job", "alert", "doctor"),
         *("me", "session", "profile", "login", "logout", "api"),
@@ -61,9 +80,16 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("next")(next_tasks)
+app.command("claim")(claim_task)
 task_commands.add_typer(part_commands)
+task_commands.add_typer(hold_commands)
+run_commands.add_typer(run_part_commands)
+agent_commands.add_typer(dispatch_commands)
 task_commands.add_typer(comment_commands)
 app.add_typer(task_commands)
+app.add_typer(agent_commands)
+app.add_typer(run_commands)
+app.add_typer(budget_commands)
 app.add_typer(view_commands)
 app.add_typer(project_commands)
 app.add_typer(field_commands)

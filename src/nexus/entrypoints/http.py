@@ -26,6 +26,7 @@ from nexus.platform.database import DATABASE_FAILURES, Database
 from nexus.platform.database_url import understand_url
 from nexus.platform.errors import NotFound
 from nexus.platform.http.answers import (
+    StillKnown,
     learn_inputs,
     provide_actor,
     provide_caller,
@@ -102,6 +103,7 @@ def create_litestar(
         "waiting_room": _value(waiting_room),
         "wakeups": _value(database.wakeups),
         "job_store": _value(database.jobs),
+        "still_known": Provide(_still_known(credentials), sync_to_thread=False),
         "still_there": Provide(_still_there(credentials), sync_to_thread=False),
     }
     app = Litestar(
@@ -187,16 +189,31 @@ async def _document(state: State) -> bytes:
     return await state.describe()
 
 
-def _still_there(credentials: Credentials) -> Callable[[Request[Any, Any, Any]], StillThere]:
-    """For streams: who a request's credential belongs to now, None where it may not read."""
+def _still_known(credentials: Credentials) -> Callable[[Request[Any, Any, Any]], StillKnown]:
+    """For what takes long: who a request's credential belongs to now, None if it is not good."""
 
-    def provide(request: Request[Any, Any, Any]) -> StillThere:
+    def provide(request: Request[Any, Any, Any]) -> StillKnown:
         async def look() -> Actor | None:
             try:
                 caller = await credentials.identify_again(request.scope["state"]["presented"])
             except (CredentialRefused, NotFound):
                 return None
-            actor = caller.actor if caller else None
+            return caller.actor if caller else None
+
+        return look
+
+    return provide
+
+
+def _still_there(credentials: Credentials) -> Callable[[Request[Any, Any, Any]], StillThere]:
+    """The same for streams: None as well where the credential may not read events."""
+    known = _still_known(credentials)
+
+    def provide(request: Request[Any, Any, Any]) -> StillThere:
+        who = known(request)
+
+        async def look() -> Actor | None:
+            actor = await who()
             return actor if actor and actor.may(Permission("events:read")) else None
 
         return look

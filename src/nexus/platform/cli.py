@@ -76,7 +76,10 @@ def group(name: str, help_text: str) -> typer.Typer:
 
 
 def client(timeout_s: float = TIMEOUT_S) -> NexusClient:
-    """The server of NEXUS_URL and NEXUS_API_KEY, else of the chosen or current profile."""
+    """The server of NEXUS_URL and NEXUS_API_KEY, else of the chosen or current profile.
+
+    NEXUS_FENCE proves the hold of a task to it, as the claim returned it.
+    """
     url, key = _server(_profile())
     if not url or not key:
         fail(
@@ -86,7 +89,10 @@ def client(timeout_s: float = TIMEOUT_S) -> NexusClient:
         )
     if not key.isascii():
         fail("The API key is not one of Nexus's: it has letters that keys never have.", 3)
-    return NexusClient(url, key, timeout_s=timeout_s)
+    fence = os.environ.get("NEXUS_FENCE")
+    if fence and not fence.isdigit():
+        fail("NEXUS_FENCE is not a number: it is what 'nexus claim' returned as the fence.", 6)
+    return NexusClient(url, key, timeout_s=timeout_s, fence=fence)
 
 
 def output() -> Console:

@@ -155,6 +155,10 @@ class Transaction:
                 await hook(self)
         return self._connection
 
+    async def open(self) -> None:
+        """Begin, though there is no statement to run yet."""
+        await self._opened()
+
     async def let_go(self) -> None:
         """Give a reading's connection back early, before something slow; it can read again."""
         if self._connection is not None:

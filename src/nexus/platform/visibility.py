@@ -31,6 +31,7 @@ _projects = table(
     column("workspace_id", Uuid()),
     column("key", Text()),
     column("visibility", Text()),
+    column("archived_at"),
 )
 _members = table(
     "project_members",
@@ -47,6 +48,16 @@ def visible(
     if tx.viewer is None:
         return true()
     return or_(project_id.is_(None), project_id.not_in(_hidden(_projects.c.id, tx)))
+
+
+def in_open_project(
+    project_id: InstrumentedAttribute[Any] | ColumnElement[Any], tx: Looking
+) -> ColumnElement[bool]:
+    """True where the project is not archived."""
+    archived = select(_projects.c.id).where(
+        _projects.c.workspace_id == tx.workspace_id, _projects.c.archived_at.is_not(None)
+    )
+    return project_id.not_in(archived)
 
 
 def visible_key(

@@ -69,13 +69,19 @@ class Agent:
     kind: str
     description: str
     limits: AgentLimits
-    pause: Pause | None
+    own_pause: Pause | None
+    switch: Pause | None
     seen_at: datetime | None
     registered_by: ActorId
     version: int
     created_at: datetime
     removed_at: datetime | None
     hidden_projects: frozenset[str] = frozenset()
+
+    @property
+    def pause(self) -> Pause | None:
+        """Why it gets no work: all are paused, or it is by itself."""
+        return self.switch or self.own_pause
 
     @property
     def shown_projects(self) -> tuple[str, ...]:

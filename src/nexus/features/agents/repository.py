@@ -46,6 +46,10 @@ class AgentRepository:
         agents = [_agent(row) for row in await self._tx.execute(query)]
         return page_of(agents, limit, "agents", lambda one: (one.handle, one.id))
 
+    async def list_all(self) -> list[Agent]:
+        """For those who wait for work, of whom there are as many in memory."""
+        return [_agent(row) for row in await self._tx.execute(self._agents())]
+
     async def list_handles(self, like: str) -> Collection[str]:
         found = await self._tx.execute(
             select(ActorRow.handle).where(
@@ -185,7 +189,8 @@ def _agent(row: Row[Any]) -> Agent:
             needs_review=row.is_reviewed,
             reserved=Reservation(tokens=row.reserved_tokens, cost_micros=row.reserved_cost_micros),
         ),
-        pause=_pause(row),
+        own_pause=_pause(row.paused_at, row.pause_reason, is_for_all=False),
+        switch=_pause(row.all_paused_at, row.all_paused_reason, is_for_all=True),
         seen_at=row.seen_at,
         registered_by=ActorId(row.registered_by),
         version=row.version,
@@ -195,9 +200,5 @@ def _agent(row: Row[Any]) -> Agent:
     )
 
 
-def _pause(row: Row[Any]) -> Pause | None:
-    if row.all_paused_at:
-        return Pause(at=row.all_paused_at, reason=row.all_paused_reason, is_for_all=True)
-    if row.paused_at:
-        return Pause(at=row.paused_at, reason=row.pause_reason, is_for_all=False)
-    return None
+def _pause(at: datetime | None, reason: str, *, is_for_all: bool) -> Pause | None:
+    return Pause(at=at, reason=reason, is_for_all=is_for_all) if at else None

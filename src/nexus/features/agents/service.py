@@ -19,7 +19,7 @@ from nexus.features.agents.repository import AgentRepository
 from nexus.features.projects.service import ProjectService
 from nexus.features.repositories.domain import RepositoryId
 from nexus.features.repositories.service import RepositoryService
-from nexus.features.tasks.assignments import AssignmentService
+from nexus.features.tasks.choosing import Wants
 from nexus.features.tasks.holding import HoldService
 from nexus.features.tasks.holds import Ending, RunState
 from nexus.features.workspaces.domain import new_handle
@@ -61,13 +61,11 @@ class AgentService:
         agents: AgentRepository,
         rules: AgentRules,
         holds: HoldService,
-        runs: AssignmentService,
         events: EventLog,
     ) -> None:
         self._agents = agents
         self._rules = rules
         self._holds = holds
-        self._runs = runs
         self._events = events
 
     async def register(
@@ -80,11 +78,12 @@ class AgentService:
             id=ActorId(new_id()),
             workspace_id=by.workspace_id,
             name=name,
-            handle=new_handle(stem, await self._agents.list_handles(stem)),
+            handle=new_handle(stem, {*await self._agents.list_handles(stem), *_OF_ROUTES}),
             kind=kind,
             description=description,
             limits=limits,
-            pause=None,
+            own_pause=None,
+            switch=None,
             seen_at=None,
             registered_by=by.id,
             version=1,
@@ -100,14 +99,18 @@ class AgentService:
         """By id or handle."""
         return await self._agents.get(ref, lock=lock)
 
+    async def list_wants(self) -> Mapping[ActorId, Wants]:
+        """What each agent of the workspace may take."""
+        return {agent.id: agent.wants for agent in await self._agents.list_all()}
+
     async def standing(self, ref: str) -> AgentStanding:
         agent = await self._agents.get(ref)
-        runs, totals = (await self._runs.standing_of([agent.id]))[agent.id]
+        runs, totals = (await self._holds.standing_of([agent.id]))[agent.id]
         return AgentStanding(agent=agent, runs=runs, totals=totals)
 
     async def list_agents(self, cursor: str | None, limit: int) -> Page[AgentStanding]:
         page = await self._agents.list_page(cursor, limit)
-        found = await self._runs.standing_of([agent.id for agent in page.items])
+        found = await self._holds.standing_of([agent.id for agent in page.items])
         return page.of(
             lambda agent: AgentStanding(
                 agent=agent, runs=found[agent.id][0], totals=found[agent.id][1]
@@ -145,6 +148,8 @@ class AgentService:
         }
         if not changes:
             return old
+        if "projects" in changes:  # whoever reads of it may not know them all
+            changes["projects"] = (len(old.limits.projects), len(new.limits.projects))
 
         await self._agents.save(new)
         self._events.record(AgentUpdated(agent_id=new.id, changes=changes), by=by)
@@ -162,7 +167,7 @@ class AgentService:
     async def pause(self, ref: str, reason: str, *, by: Actor) -> Agent:
         """No work for an agent, whose heartbeats tell it to stop. Pausing twice changes nothing."""
         agent = await self._agents.get(ref, lock=True)
-        if agent.pause and not agent.pause.is_for_all:
+        if agent.own_pause:
             return agent
 
         await self._agents.set_pause(agent.id, now(), tidy(reason))
@@ -172,11 +177,12 @@ class AgentService:
     async def resume(self, ref: str, *, by: Actor) -> Agent:
         """Let an agent work again; where all are paused it still has to wait for them."""
         agent = await self._agents.get(ref, lock=True)
+        if agent.own_pause is None:
+            return agent
+
         await self._agents.set_pause(agent.id, None, "")
-        fresh = await self._agents.get(ref)
-        if agent.pause != fresh.pause:
-            self._events.record(AgentResumed(agent_id=agent.id), by=by)
-        return fresh
+        self._events.record(AgentResumed(agent_id=agent.id), by=by)
+        return replace(agent, own_pause=None)
 
     async def pause_all(self, reason: str, *, by: Actor) -> None:
         """The big red switch: no work for anybody, those registered later included."""
@@ -194,6 +200,9 @@ class AgentService:
         """When agents of any workspaces last showed a key."""
         await self._agents.save_seen(seen)
 
+
+_OF_ROUTES = {"assign", "me", "next", "pause"}
+"""What stands in addresses where an agent's handle could stand."""
 
 _LIMITS = (
     "capabilities",

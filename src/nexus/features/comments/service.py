@@ -23,7 +23,7 @@ class CommentService:
 
     async def comment(self, task_ref: str, body: str, *, by: Actor) -> Comment:
         """Comment on a task. Whom the text calls with @handle is on record as mentioned."""
-        task = await self._tasks.brief(task_ref)
+        task, by = await self._tasks.commented(task_ref, by=by)
         comment = Comment(
             id=CommentId(new_id()),
             workspace_id=by.workspace_id,

@@ -15,9 +15,10 @@ from nexus.features.runs.limiting import LimitService
 from nexus.features.runs.waiting_room import Seat, WaitingRoom
 from nexus.features.runs.wiring import dispatch_service, limit_service
 from nexus.features.tasks.dto import TaskOut
-from nexus.platform.actor import Actor
+from nexus.platform.actor import Actor, Permission
 from nexus.platform.database import Transaction
-from nexus.platform.http.answers import TaskPath, versioned
+from nexus.platform.errors import NotAllowed, NotAuthenticated
+from nexus.platform.http.answers import StillKnown, TaskPath, versioned
 from nexus.platform.http.guards import may
 from nexus.platform.http.streams import client_left
 
@@ -39,24 +40,31 @@ class DispatchController(Controller):
         data: ClaimIn,
         request: Request[Any, Any, Any],
         dispatch: DispatchService,
+        tx: Transaction,
         reading: Transaction,
         waiting_room: WaitingRoom,
+        still_known: StillKnown,
         actor: Actor,
-    ) -> Response[ClaimOut | None]:
+    ) -> Response[ClaimOut]:
         state: dict[str, Any] = request.scope["state"]
         wish = data.wish()
         wait = _Wait.of(state, data.wait_s)
+        if data.wait_s and wait.is_first and "idempotency-key" in request.headers:
+            wait.is_first = False
+            await tx.open()  # a repeated request ends here, with the answer of the first one
+            state["again"] = True
+            return Response(ClaimOut.nothing("", ()), status_code=200)
         if data.wait_s and not wait.is_called and wish.task is None:
             waited = await _until_there_is_one(wish, request, reading, waiting_room, wait, actor)
             if waited is not None:
                 return Response(waited, status_code=200)
+            await _check_still_may(still_known)
         wait.is_called = False
         claim = await dispatch.claim(wish, by=actor)
         if claim:
             return Response(ClaimOut.of(claim, actor.id), status_code=200)
         if wait.left_s > 0:
             state["again"] = True  # somebody was quicker: nothing of this attempt is kept
-            return Response(None, status_code=200)
         return Response(ClaimOut.nothing("No ready task is left that fits.", ()), status_code=200)
 
     @get(
@@ -149,12 +157,22 @@ class WorkLimitController(Controller):
         return LimitOut.of(limit)
 
 
+async def _check_still_may(still_known: StillKnown) -> None:
+    """While somebody waited, their key may have been revoked, or their rights taken."""
+    actor = await still_known()
+    if actor is None:
+        raise NotAuthenticated
+    if not actor.may(Permission("tasks:claim")):
+        raise NotAllowed(permission="tasks:claim")
+
+
 class _Wait:
     """How long a request may still wait, over all its attempts, and whether it was called."""
 
     def __init__(self, wait_s: float) -> None:
         self.until_s = time.monotonic() + wait_s
         self.is_called = False
+        self.is_first = True
         self.seat: Seat | None = None
 
     @classmethod
@@ -176,8 +194,7 @@ async def _until_there_is_one(
 ) -> ClaimOut | None:
     """Wait without a connection until the agent is called: then None. Else what to answer."""
     looking = dispatch_service(reading)
-    agent = await looking.agent_of(wish, by=actor)
-    agent.check_not_paused()
+    agent = await looking.free_agent_of(wish, by=actor)
     seat = wait.seat = wait.seat or waiting_room.seat(agent, wish)
     while True:
         found = await looking.next(wish, by=actor)

@@ -87,6 +87,12 @@ class DispatchService:
             raise AgentsForThemselves
         return agent
 
+    async def free_agent_of(self, wish: Wish, *, by: Actor) -> Agent:
+        """The same, if it could take something. Raises AgentPaused, AgentBusy."""
+        agent = await self.agent_of(wish, by=by)
+        _check_free(agent, await self._candidates.running())
+        return agent
+
     async def next(self, wish: Wish, *, about: str | None = None, by: Actor) -> Next:
         """What the agent would be given now; looks and changes nothing.
 
@@ -112,11 +118,8 @@ class DispatchService:
         """
         await self._candidates.lock()
         agent = await self.agent_of(wish, by=by)
-        agent.check_not_paused()
         running = await self._candidates.running()
-        count = running.count_of(agent.id)
-        if count >= agent.limits.max_tasks:
-            raise AgentBusy(reason=f"{agent.name} works on {count} already.")
+        _check_free(agent, running)
         if wish.task is not None:
             return await self._claim_named(wish.task, agent, wish, running, by=by)
         if running.due:
@@ -150,6 +153,9 @@ class DispatchService:
         hold = task.hold
         if hold is None or not hold.run_state.is_under_way:
             return task
+        if hold.is_due:
+            [expired] = await self._holds.free([task], EXPIRY, by=None)
+            return expired
         state = RunState.RELEASED if hold.holder.id == by.id else RunState.CANCELLED
         ending = Ending(state=state, reason=f"{by.name} let it go.")
         [freed] = await self._holds.free([task], ending, by=by)
@@ -261,6 +267,13 @@ class DispatchService:
         if not reasons and choice.task:
             reasons = [f"It is ready, and {choice.task.key} comes first. {choice.reason}"]
         return reasons
+
+
+def _check_free(agent: Agent, running: Running) -> None:
+    agent.check_not_paused()
+    count = running.count_of(agent.id)
+    if count >= agent.limits.max_tasks:
+        raise AgentBusy(reason=f"{agent.name} works on {count} already.")
 
 
 def _check_person(by: Actor) -> None:

@@ -139,7 +139,7 @@ class ReviewService:
             for one in await self._runs.list_evidence(run.id)
             if one.proof.item_id and one.proof.speaks_for_it and one.verdict is not Verdict.REFUTED
         ]
-        await self._assignments.set_proved(run.id, sorted(set(held)))
+        await self._assignments.amend(run.id, proved=sorted(set(held)))
         self._events.record(
             RunEvidenceVerified(
                 task_id=run.task_id,

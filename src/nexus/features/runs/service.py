@@ -68,7 +68,8 @@ class RunService:
         """A sign of life: the lease lasts anew, and the agent hears whether it should stop."""
         run = await self._assignments.own_run(run_id, by=by)
         expires_at = await self._assignments.renew(run, lease_s, by=by)
-        await self._assignments.note(run.id, **({"lease_s": lease_s} if lease_s else {}))
+        is_leased = run.lease_s is not None and lease_s is not None
+        await self._assignments.note(run.id, **({"lease_s": lease_s} if is_leased else {}))
         agent = await self._agent_of(run)
         stop = None
         if agent and agent.pause:
@@ -177,7 +178,7 @@ class RunService:
 
         await self._runs.save_answer(answered)
         if await self._runs.count_open_questions(run.id) == 0:
-            await self._assignments.set_state(run.id, RunState.WORKING)
+            await self._assignments.amend(run.id, state=RunState.WORKING)
         self._events.record(
             RunAnswered(**_about(run), question_id=question.id, answer=answer),
             by=by,

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from nexus.features.agents.domain import Agent
+from nexus.features.agents.wiring import agent_service
 from nexus.features.runs.dispatching import Wish
 from nexus.features.tasks.choosing import Running, Wants, misfits
 from nexus.features.tasks.domain import Task
@@ -29,8 +30,10 @@ MOST_LOOKED_AT = 500
 LOOKS_AFTER_S = {"sqlite": 1.0, "postgresql": 2.0}
 """How often it looks without being told: a lease runs out silently, and on SQLite nobody tells one
 process of another's commits."""
+LEARNS_AFTER_S = 1.0
+"""How old what it knows of the agents may be: somebody may let them take more meanwhile."""
 QUICK_S = 0.02
-VAIN_FOR_S = 30.0
+VAIN_FOR_S = 3.0
 """For how long an agent is not called again for a task that it could not take."""
 
 
@@ -59,6 +62,7 @@ class _Room:
     seats: list[Seat] = field(default_factory=list[Seat])
     looking: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
+    learned_at_s: float = 0.0
 
 
 class WaitingRoom:
@@ -141,6 +145,11 @@ class WaitingRoom:
             running = await candidates.running()
             tasks = await candidates.list_open_to_all(running, MOST_LOOKED_AT)
             hidden = await candidates.hidden_from({seat.wants.actor_id for seat in room.seats})
+            if time.monotonic() > room.learned_at_s + LEARNS_AFTER_S:
+                room.learned_at_s = time.monotonic()
+                wants = await agent_service(tx).list_wants()
+                for seat in room.seats:
+                    seat.wants = wants.get(seat.wants.actor_id, seat.wants)
         if running.due:
             async with self._database.transaction(workspace_id) as tx:
                 await hold_service(tx).expire_due()  # whose commit wakes this room again

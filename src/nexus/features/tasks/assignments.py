@@ -1,6 +1,6 @@
 """Runs from their claim to their end: signs of life, usage, submission and judgement."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,6 @@ from nexus.features.tasks.holds import (
     RunFilter,
     RunId,
     RunState,
-    Totals,
     Usage,
     attributed,
     superseded,
@@ -25,7 +24,7 @@ from nexus.features.tasks.leases import LeaseRepository
 from nexus.features.tasks.moving import StatusMover
 from nexus.features.tasks.repository import TaskRepository
 from nexus.features.tasks.run_reading import RunReader
-from nexus.platform.actor import Actor, ActorId, ActorKind
+from nexus.platform.actor import Actor, ActorKind
 from nexus.platform.paging import Page
 
 AT_ONCE = 50
@@ -55,12 +54,6 @@ class AssignmentService:
             named = await self._tasks.get_plain(TaskRef.of(task))
             which = replace(which, task_id=named.id)
         return await self._runs.list_page(which, cursor, limit)
-
-    async def standing_of(
-        self, actor_ids: Collection[ActorId]
-    ) -> Mapping[ActorId, tuple[Sequence[Run], Totals]]:
-        """What each of them works on now, and what all of it came to."""
-        return await self._runs.standing_of(actor_ids)
 
     async def lock_run(self, run_id: RunId) -> None:
         """Let nobody else write on a run until the commit."""
@@ -97,17 +90,22 @@ class AssignmentService:
     async def note(self, run_id: RunId, **values: Any) -> None:
         await self._leases.note(run_id, **values)
 
-    async def set_state(self, run_id: RunId, state: RunState) -> None:
-        """Somebody else's word on a run is no sign of life of its holder."""
-        await self._leases.set_state(run_id, state)
+    async def amend(
+        self,
+        run_id: RunId,
+        *,
+        state: RunState | None = None,
+        proved: Collection[UUID] | None = None,
+    ) -> None:
+        """Somebody else's word on a run, which is no sign of life of its holder."""
+        if state:
+            await self._leases.set_state(run_id, state)
+        if proved is not None:
+            await self._leases.set_proved(run_id, proved)
 
     async def add_usage(self, run_id: RunId, usage: Usage, model: str) -> Usage:
         """All that the run has used by now."""
         return await self._leases.add_usage(run_id, usage, model)
-
-    async def set_proved(self, run_id: RunId, item_ids: Collection[UUID]) -> None:
-        """Which acceptance items its evidence holds for, after somebody looked."""
-        await self._leases.set_proved(run_id, item_ids)
 
     async def lock_task(self, run: Run, *, by: Actor, may_finish: bool = False) -> Task:
         """The task of a run under way, locked until the commit.

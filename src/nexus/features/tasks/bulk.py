@@ -67,7 +67,7 @@ class BulkService:
         if any(item.status or "parent" in item.edit for item in items):
             await self._graph.lock()
         olds = await self._load(items)
-        by = _writer(items, olds, by)
+        writers = _writers(items, olds, by)
         changes = await self._decide(items, olds, await self._placed(items, olds))
         changed = [one for one in changes if one.new.version != one.old.version]
         if not changed:
@@ -80,7 +80,7 @@ class BulkService:
         await self._save_labels(changed)
         await self._save_assignees(changed)
         freed = await self._pass_on_statuses(changed, by)
-        self._record(changed, freed, by)
+        self._record(changed, freed, writers)
         return [one.new for one in changes]
 
     async def _load(self, items: Sequence[BulkItem]) -> list[Task]:
@@ -183,13 +183,16 @@ class BulkService:
             await self._mover.series.finished(task, by=by)
         return freed
 
-    def _record(self, changed: Sequence[_Change], freed: Sequence[TaskBrief], by: Actor) -> None:
+    def _record(
+        self, changed: Sequence[_Change], freed: Sequence[TaskBrief], writers: Mapping[UUID, Actor]
+    ) -> None:
         """One event for the fields and one for the status of each task.
 
         What became ready stands in the last finish: that one has let it go.
         """
         finishes = [one for one in changed if one.new.is_finished and not one.old.is_finished]
         for one in changed:
+            by = writers[one.new.id]
             fields = changes_of(one.old, one.new)
             if fields:
                 self._events.record(TaskUpdated(**one.new.about(), changes=fields), by=by)
@@ -218,12 +221,19 @@ def _with_items_met(change: _Change, met: Collection[UUID], by: Actor) -> _Chang
     return replace(change, new=change.new.with_items_met(met, by=by.id, at=now()))
 
 
-def _writer(items: Sequence[BulkItem], olds: Sequence[Task], by: Actor) -> Actor:
-    """Who writes: an agent under its fence, where it holds one of them; never a status."""
+def _writers(items: Sequence[BulkItem], olds: Sequence[Task], by: Actor) -> Mapping[UUID, Actor]:
+    """Who writes on each: an agent in its run, where it holds the task; never a status."""
     if by.kind is ActorKind.AGENT:
         for item, old in zip(items, olds, strict=True):
             if item.status:
                 raise AgentsSubmit(key=old.key)
             if "acceptance" in item.edit and old.hold and old.hold.holder.id == by.id:
                 raise AcceptanceOfOwnWork(key=old.key)
-    return attributed(by, [old.hold for old in olds], key=", ".join(old.key for old in olds))
+    attributed(by, [old.hold for old in olds], key=", ".join(old.key for old in olds))
+    bare = replace(by, fence=None)
+    return {
+        old.id: attributed(by, [old.hold], key=old.key)
+        if old.hold and old.hold.is_live and old.hold.holder.id == by.id
+        else bare
+        for old in olds
+    }

@@ -43,7 +43,7 @@ from nexus.platform.ids import new_id
 from nexus.platform.prepared import Prepared, Template
 from nexus.platform.rows import ActorRow
 from nexus.platform.sets import as_parameter
-from nexus.platform.visibility import private_projects, visible
+from nexus.platform.visibility import in_open_project, private_projects, visible
 
 
 class CandidateRepository:
@@ -111,6 +111,7 @@ class CandidateRepository:
                     project_id=row.project_id,
                     repository_id=row.repository_id,
                     paths=tuple(row.footprint or row.learned_footprint),
+                    is_shown=bool(row.is_shown),
                     reserved=Reservation(tokens=row.tokens_left, cost_micros=row.cost_left),
                 )
                 for row in rows
@@ -200,6 +201,7 @@ def _ready_query(of: Template, shape: Any) -> Any:
         TaskRow.open_dependencies == literal(0, literal_execute=True),
         TaskRow.open_subtasks == literal(0, literal_execute=True),
         TaskRow.archived_at.is_(None),
+        in_open_project(TaskRow.project_id, of),
         visible(TaskRow.project_id, of),
     ]
     if has_agent:
@@ -264,6 +266,7 @@ def _running_query(of: Template, _shape: Any) -> Any:
             ActorRow.name.label("holder"),
             ActorRow.kind,
             is_live(TaskHoldRow).label("is_live"),
+            case((visible(TaskRow.project_id, of), True), else_=False).label("is_shown"),
             TaskRow.project_id,
             TaskRow.repository_id,
             TaskRow.footprint,

@@ -38,7 +38,7 @@ class Wants:
 class RunningTask:
     """A task that somebody holds. `is_due`: the lease ran out and nobody has noticed yet.
 
-    `reserved` is what is left of what its claim set aside.
+    `reserved` is what is left of what its claim set aside; `is_shown`: whoever looks may see it.
     """
 
     task_id: UUID
@@ -52,6 +52,7 @@ class RunningTask:
     repository_id: UUID | None
     paths: tuple[str, ...]
     reserved: Reservation
+    is_shown: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +87,8 @@ class Running:
                 continue
             if pair := overlapping(task.paths, other.paths):
                 mine, theirs = pair
+                if not other.is_shown:
+                    return "Its files overlap those of a task that somebody else works on."
                 return (
                     f"Its files ({mine}) overlap those of {other.key} ({theirs}), which "
                     f"{other.holder} works on."

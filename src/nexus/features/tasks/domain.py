@@ -18,7 +18,7 @@ from nexus.features.tasks.errors import (
     TaskNotFound,
 )
 from nexus.features.tasks.highlights import Highlight
-from nexus.features.tasks.holds import Hold
+from nexus.features.tasks.holds import Hold, RunState
 from nexus.features.tasks.recurrence import Recurrence
 from nexus.platform.actor import ActorId, ActorKind, WorkspaceId
 
@@ -241,6 +241,12 @@ class Task:
             for item in self.acceptance
         )
         return replace(self, acceptance=items)
+
+    def let_go(self, state: RunState) -> "Task":
+        """The task whose newest hold is over."""
+        if self.hold is None:
+            return self
+        return replace(self, hold=replace(self.hold, is_live=False, run_state=state))
 
     def check_not_archived(self) -> None:
         if self.archived_at:

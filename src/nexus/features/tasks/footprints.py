@@ -1,6 +1,5 @@
 """Which paths a task is about, and whether two tasks could touch the same file: pure."""
 
-import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
@@ -30,26 +29,30 @@ def overlapping(one: Sequence[str], other: Sequence[str]) -> tuple[str, str] | N
 
 
 def _checked(glob: str) -> str:
-    tidied = glob.strip().replace("\\", "/").removeprefix("./").rstrip("/")
+    tidied = glob.strip().replace("\\", "/")
     if not tidied:
         raise FootprintNotUsable(given=glob[:60], why="it is empty", field="footprint")
-    if tidied.startswith("/") or ".." in tidied.split("/"):
+    parts = tidied.split("/")
+    if tidied.startswith("/") or ".." in parts:
         raise FootprintNotUsable(
             given=glob[:60], why="it must lead down from the repository's root", field="footprint"
         )
-    return re.sub(r"/{2,}", "/", tidied)
+    kept = [part for part in parts if part not in {"", "."}]
+    if parts[-1] in {"", "."} and kept[-1:] != [_ANY]:
+        kept.append(_ANY)  # `src/v1.2/` is a folder, whatever its name looks like
+    return "/".join(kept)
 
 
 @lru_cache(maxsize=20_000)
 def _can_meet(one: str, other: str) -> bool:
-    """A pattern that names a folder stands for all below it, as in `src/api`."""
+    """A pattern that names a folder stands for all below it, as in `src/api` or `.github`."""
     return _segments_meet(_segments(one), _segments(other))
 
 
 def _segments(glob: str) -> tuple[str, ...]:
     parts = tuple(glob.split("/"))
     last = parts[-1]
-    is_folder = last != _ANY and "." not in last and "*" not in last
+    is_folder = not {"*", "?"} & set(last) and "." not in last[1:]
     return (*parts, _ANY) if is_folder else parts
 
 

@@ -14,13 +14,16 @@ from nexus.features.tasks.holds import (
     Hold,
     Holder,
     Reservation,
+    Run,
     RunId,
     RunState,
+    Totals,
     already_held,
 )
 from nexus.features.tasks.leases import LeaseRepository
 from nexus.features.tasks.moving import StatusMover
 from nexus.features.tasks.repository import TaskRepository
+from nexus.features.tasks.run_reading import RunReader
 from nexus.platform.actor import Actor, ActorId, WorkspaceId
 from nexus.platform.clock import now
 from nexus.platform.events import EventLog
@@ -34,11 +37,13 @@ class HoldService:
         self,
         tasks: TaskRepository,
         leases: LeaseRepository,
+        runs: RunReader,
         mover: StatusMover,
         events: EventLog,
     ) -> None:
         self._tasks = tasks
         self._leases = leases
+        self._runs = runs
         self._mover = mover
         self._events = events
 
@@ -118,13 +123,19 @@ class HoldService:
         """End the holds of locked tasks and let them be taken again. `by` None: they ran out."""
         await self._mover.holds.end(tasks, ending, by=by)
         freed = await self._mover.free(tasks, by=by)
-        return [replace(task, hold=None) for task in freed]
+        return [task.let_go(ending.state) for task in freed]
 
     async def free_held_by(self, actor_id: ActorId, ending: Ending, *, by: Actor) -> None:
         """Let all tasks go that somebody holds."""
         held = await self._tasks.lock_all(await self._leases.list_held_by(actor_id))
         own = [task for task in held if task.hold and task.hold.holder.id == actor_id]
         await self.free(own, ending, by=by)
+
+    async def standing_of(
+        self, actor_ids: Collection[ActorId]
+    ) -> Mapping[ActorId, tuple[Sequence[Run], Totals]]:
+        """What each of them works on now, and what all of it came to."""
+        return await self._runs.standing_of(actor_ids)
 
     async def expire_due(self, limit: int = AT_ONCE) -> int:
         """End the leases that ran out and let their tasks be taken again; how many there were."""

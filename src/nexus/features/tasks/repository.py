@@ -134,10 +134,14 @@ class TaskRepository:
         return {ref: task for ref, task in found.items() if task}
 
     async def lock_all(self, task_ids: Collection[TaskId]) -> list[Task]:
-        """Whole tasks by id, locked in the order of their ids, as far as they can be seen."""
+        """Whole tasks by id, locked in the order of their ids, whoever may see them."""
         if not task_ids:
             return []
-        query = self._tasks().where(TaskRow.id.in_(task_ids)).order_by(TaskRow.id)
+        query = (
+            select(TaskRow)
+            .where(TaskRow.workspace_id == self._tx.workspace_id, TaskRow.id.in_(task_ids))
+            .order_by(TaskRow.id)
+        )
         found = await self._tx.execute(query.with_for_update(key_share=True))
         return await self.complete([task_of(row) for row in found])
 

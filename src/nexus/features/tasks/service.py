@@ -25,7 +25,7 @@ from nexus.features.tasks.events import (
     TaskMoved,
     TaskUpdated,
 )
-from nexus.features.tasks.holds import attributed
+from nexus.features.tasks.holds import RunState, attributed
 from nexus.features.tasks.labels import LabelRepository
 from nexus.features.tasks.making import TaskMaker
 from nexus.features.tasks.moving import StatusMover
@@ -64,6 +64,16 @@ class TaskService:
     async def brief(self, ref: str) -> Task:
         """A task without what belongs to it: enough to say that it is there and can be seen."""
         return await self._tasks.get_plain(TaskRef.of(ref))
+
+    async def commented(self, ref: str, *, by: Actor) -> tuple[Task, Actor]:
+        """A task that somebody comments on, and in which run they do so; no fence is needed."""
+        if by.kind is not ActorKind.AGENT:
+            return await self.brief(ref), by
+        task = await self.get(ref)
+        hold = task.hold
+        if hold and hold.is_live and hold.holder.id == by.id:
+            return task, replace(by, run_id=hold.run_id, fence=hold.fence)
+        return task, replace(by, fence=None)
 
     async def update(self, ref: str, edit: TaskEdit, *, version: int | None, by: Actor) -> Task:
         """Change what is given. A change that changes nothing is silent and keeps the version."""
@@ -119,7 +129,8 @@ class TaskService:
         by = attributed(by, [old.hold], key=old.key)
 
         met = await self._mover.holds.overrule([(old, status)], by=by)
-        return await self._mover.move(old, status, met=met.get(old.id, ()), by=by)
+        moved = await self._mover.move(old, status, met=met.get(old.id, ()), by=by)
+        return moved if moved is old else moved.let_go(RunState.CANCELLED)
 
     async def move(self, ref: str, *, after: str | None, before: str | None, by: Actor) -> Task:
         """Put a task right below or above another one on its project's board."""

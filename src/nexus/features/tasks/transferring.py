@@ -37,7 +37,9 @@ class TransferService:
         by = attributed(by, [old.hold], key=old.key)
         if by.kind is ActorKind.AGENT and by.run_id:
             raise HeldTaskStays(key=old.key)
-        olds = [old, *await self._tasks.list_below(old)]
+        olds = [old, *await self._tasks.complete(await self._tasks.list_below(old))]
+        for one in olds[1:] if by.kind is ActorKind.AGENT else ():
+            attributed(replace(by, fence=None), [one.hold], key=one.key)
         if len(olds) > MAX_AT_ONCE:
             raise TooManySubtasks(key=old.key, count=len(olds) - 1, limit=MAX_AT_ONCE)
         project = await self._projects.take_numbers(project_key, len(olds))

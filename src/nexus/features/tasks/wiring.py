@@ -45,7 +45,9 @@ def status_mover(tx: Transaction) -> StatusMover:
 
 
 def hold_service(tx: Transaction) -> HoldService:
-    return HoldService(TaskRepository(tx), LeaseRepository(tx), status_mover(tx), tx.events)
+    return HoldService(
+        TaskRepository(tx), LeaseRepository(tx), RunReader(tx), status_mover(tx), tx.events
+    )
 
 
 def assignment_service(tx: Transaction) -> AssignmentService:

@@ -5,6 +5,8 @@ from datetime import timedelta
 
 from nexus.features.identity.domain import User
 from nexus.features.identity.service import UserService, hash_password
+from nexus.features.tasks.holding import HoldService
+from nexus.features.tasks.holds import Ending, RunState
 from nexus.features.workspaces.domain import (
     Invitation,
     InvitationId,
@@ -109,9 +111,16 @@ class WorkspaceService:
 
 
 class MemberService:
-    def __init__(self, members: MemberRepository, users: UserService, events: EventLog) -> None:
+    def __init__(
+        self,
+        members: MemberRepository,
+        users: UserService,
+        holds: HoldService,
+        events: EventLog,
+    ) -> None:
         self._members = members
         self._users = users
+        self._holds = holds
         self._events = events
 
     async def list_members(self, cursor: str | None, limit: int) -> Page[MemberWithUser]:
@@ -149,12 +158,19 @@ class MemberService:
         return await self._with_user(new)
 
     async def remove(self, member_id: ActorId, *, by: Actor) -> None:
-        """Remove a member, or leave: everybody may leave, only admins remove others."""
+        """Remove a member, or leave: everybody may leave, only admins remove others.
+
+        What they hold is free.
+        """
         if member_id != by.id and not by.is_admin:
             raise NotAllowed(permission="users:write")
         old, owners = await self._members.get_with_owners(member_id)
 
-        await self._members.save(old.removed(by=by, owners=owners, at=now()))
+        gone = old.removed(by=by, owners=owners, at=now())
+
+        ending = Ending(state=RunState.RELEASED, reason=f"{old.name} left the workspace.")
+        await self._holds.free_held_by(old.id, ending, by=by)
+        await self._members.save(gone)
         self._events.record(MemberRemoved(member_id=old.id), by=by)
 
     async def _with_user(self, member: Member) -> MemberWithUser:

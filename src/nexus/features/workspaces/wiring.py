@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from nexus.features.identity.wiring import user_service
+from nexus.features.tasks.wiring import hold_service
 from nexus.features.workspaces.repository import (
     InvitationRepository,
     MemberRepository,
@@ -17,7 +18,8 @@ def workspace_service(tx: Transaction) -> WorkspaceService:
 
 
 def member_service(tx: Transaction) -> MemberService:
-    return MemberService(MemberRepository(tx, tx.workspace_id), user_service(tx), tx.events)
+    members = MemberRepository(tx, tx.workspace_id)
+    return MemberService(members, user_service(tx), hold_service(tx), tx.events)
 
 
 def invitation_service(tx: Transaction, invitation_lifetime: timedelta) -> InvitationService:

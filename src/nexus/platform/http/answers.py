@@ -1,6 +1,7 @@
 """What controllers share: versions in ETags, pages with links, refused query parameters."""
 
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, Protocol, TypeVar
@@ -41,6 +42,10 @@ CursorParameter = Annotated[
         max_length=1000, required=False, description="`next_cursor` of the page before."
     ),
 ]
+
+
+StillKnown = Callable[[], Awaitable[Actor | None]]
+"""Who a request's credential belongs to now, None if it is no longer good: for what takes long."""
 
 
 class HasVersion(Protocol):
@@ -108,7 +113,7 @@ def provide_actor(request: Request[Any, Any, Any]) -> Actor:
     shown = dict(request.scope["headers"]).get(FENCE_HEADER.lower().encode())
     if shown is None:
         return actor
-    if not shown.isdigit() or not 0 < int(shown[:10]) <= _MAX_FENCE:
+    if not shown.isdigit() or len(shown) > 10 or not 0 < int(shown) <= _MAX_FENCE:
         raise Refusal(400, f"{FENCE_HEADER} takes the number that the claim of the task returned.")
     return replace(actor, fence=int(shown))
 
