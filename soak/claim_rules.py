@@ -22,7 +22,7 @@ CLOCKS = timedelta(seconds=0.05)
 SLACK = timedelta(seconds=1)
 """How long a renewal may have taken until it was put on record."""
 
-STORY = 14
+STORY, AFTERWARDS = 14, 4
 
 Event = Mapping[str, Any]
 
@@ -96,7 +96,10 @@ class _Task:
 
 @dataclass(kw_only=True)
 class _Run:
-    """`until`: before that its lease cannot run out. `last_request` is the one that ended it."""
+    """`until`: before that its lease cannot run out. `last_request` is the one that ended it.
+
+    `seq` is the event with which it came into its state.
+    """
 
     id: str
     task: _Task
@@ -104,6 +107,7 @@ class _Run:
     holder: str
     lease_s: int | None
     until: datetime | None
+    seq: int
     state: State = State.LIVE
     last_request: str | None = None
 
@@ -114,15 +118,14 @@ def violations(events: Sequence[Event]) -> list[Violation]:
     for event in events:
         judge.read(event)
     judge.close()
-    return judge.found
+    return sorted(judge.found, key=lambda one: one.seq)
 
 
 def story(events: Sequence[Event], violation: Violation) -> list[Event]:
-    """The last events of the same task until then."""
-    if violation.task is None:
-        return [one for one in events if violation.seq - STORY < one["seq"] <= violation.seq]
-    about = [one for one in events if one["task_id"] == violation.task]
-    return [one for one in about if one["seq"] <= violation.seq][-STORY:]
+    """The events of the same task around it."""
+    about = [one for one in events if violation.task in {None, one["task_id"]}]
+    until = sum(one["seq"] <= violation.seq for one in about)
+    return about[max(0, until - STORY) : until + AFTERWARDS]
 
 
 def told(event: Event) -> str:
@@ -171,7 +174,8 @@ class _Judge:
                 self._accuse(Rule.ALL_FINISHED, f"{task.key} is {task.status}.", task)
         for run in self._runs.values():
             if run.state is not State.OVER:
-                self._accuse(Rule.ONE_END, f"{_named(run)} is {run.state} for ever.", run.task)
+                what = f"{_named(run)} is {run.state} for ever."
+                self._accuse(Rule.ONE_END, what, run.task, seq=run.seq)
 
     def _claimed(self, event: Event, task: _Task) -> None:
         payload = event["payload"]
@@ -182,6 +186,7 @@ class _Judge:
             holder=payload["holder_id"],
             lease_s=payload["lease_s"],
             until=_moment(payload["expires_at"], CLOCKS),
+            seq=event["seq"],
         )
         if task.holding:
             what = f"{_named(run)} begins while {_named(task.holding)} is live."
@@ -249,7 +254,7 @@ class _Judge:
             what = f"{_named(run)} expires before {run.until.isoformat()}."
             self._accuse(Rule.NO_EARLY_EXPIRY, what, task)
         run.state = State.SUBMITTED if name == "run.submitted" else State.OVER
-        run.last_request = event["request_id"]
+        run.seq, run.last_request = event["seq"], event["request_id"]
         if task.holding is run:
             task.holding = None
 

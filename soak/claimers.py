@@ -17,7 +17,10 @@ from soak.streams import UNREACHABLE, Broken, Servers
 
 PROJECT = "RACE"
 OPEN = ("backlog", "todo", "in_progress", "in_review", "deferred")
-WAITS_S = (0, 5, 20, 20)
+SHORT_S = 3
+"""For an agent that waits until the end of its lease to see what happens."""
+
+WAITS_S = (0, 5, 20, 20, 20)
 LATER_S = 0.3
 """How long after the end of its lease an agent is sure that it has ended."""
 
@@ -128,7 +131,7 @@ class Claimer:
                 with losing():
                     await self._do(claim, body["lease_s"])
             else:
-                await asyncio.sleep(self._random.uniform(0.05, 0.5))
+                await asyncio.sleep(self._random.uniform(0.1, 1))
 
     async def _first(self) -> str | None:
         """What others want as well."""
@@ -139,7 +142,7 @@ class Claimer:
     async def _do(self, claim: Mapping[str, Any], lease_s: int) -> None:
         self._until_s = _seconds(claim["expires_at"])
         ends = ("submit", "sleep", "release", "fail", "vanish")
-        [end] = self._random.choices(ends, (66, 10, 8, 6, 10))
+        [end] = self._random.choices(ends, (66, 15 if lease_s <= SHORT_S else 0, 8, 6, 10))
         for _ in range(self._random.randint(0, 2) if end != "sleep" else 0):
             await asyncio.sleep(self._pause())
             await self._sign(claim, lease_s)
@@ -156,9 +159,9 @@ class Claimer:
             await self._write(claim, "failure", {"reason": "No.", "is_final": is_final})
 
     def _pause(self) -> float:
-        """At times until the very moment at which the lease runs out."""
-        if self._random.random() < 0.15:
-            left_s = self._until_s - now().timestamp()
+        """At times until the very moment at which a short lease runs out."""
+        left_s = self._until_s - now().timestamp()
+        if left_s <= SHORT_S and self._random.random() < 0.25:
             return max(0, left_s + self._random.uniform(-BRINK_S, BRINK_S))
         return self._random.uniform(0.02, 0.5)
 
@@ -213,7 +216,7 @@ class People:
                 return
             await self._tidy(found)
             if len(found) > len(self._keys) * CALM:
-                some = self._random.sample(found, min(2, len(found)))
+                some = self._random.sample(found, min(2 + len(self._keys) // 60, len(found)))
                 await asyncio.gather(*map(self._meddle, some), self._reopen())
             await asyncio.sleep(self._random.uniform(0.1, 0.4))
 

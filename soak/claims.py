@@ -8,7 +8,7 @@ import asyncio
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +28,7 @@ from soak.streams import Broken, Servers, start
 from tests.conftest import a_postgres_database
 from tests.server import Machine
 
-LIVES_S = (30.0, 120.0)
+LIVES_S = (30.0, 300.0)
 SWEEPS_S = (0.3, 1.5)
 TOLD = 5
 
@@ -42,6 +42,7 @@ class Plan:
     leases_s: Sequence[int] = (1, 2, 3, 30, 30, 30, 30)
     """The long ones are for when so many ask that an answer takes longer than a short one lasts."""
     kill_every_s: float = 20
+    most_kills: int = 1000
     within_s: float = 600
 
 
@@ -111,10 +112,10 @@ class _Race:
                 await asyncio.gather(*aside)
             self._outcome.took_s = time.monotonic() - began_at
             self._outcome.events = await _everything(owner)
-        _judge(self._outcome.events, self._plan)
+        _judge(self._outcome, self._plan)
         return self._outcome
 
-    async def _work(self, people: "People") -> None:
+    async def _work(self, people: People) -> None:
         """Until all is finished, or the time is over: then the log says what is not."""
         try:
             async with asyncio.TaskGroup() as group:
@@ -145,6 +146,8 @@ class _Race:
         while not await self._is_over(self._plan.kill_every_s * random.uniform(0.7, 1.3)):
             await self._servers.kill_and_start(random.randrange(len(self._servers.running)))
             self._outcome.kills += 1
+            if self._outcome.kills == self._plan.most_kills:
+                return
 
     async def _sweep(self) -> None:
         """As the schedule does, but oftener, and beside the servers."""
@@ -187,7 +190,7 @@ async def _make_backlog(owner: Caller, plan: Plan) -> list[str]:
         priority = owner.random.choice(("none", "low", "high"))
         body = {"project": PROJECT, "title": f"Task {number}", "priority": priority}
         key = (await owner.ask("POST", "/tasks", body))["key"]
-        near = keys[-30:]
+        near = keys[-100:]
         with losing(anything=True):  # a cycle, perhaps
             if near and owner.random.random() < 0.1:
                 parent = owner.random.choice(near)
@@ -211,14 +214,16 @@ async def _everything(owner: Caller) -> list[dict[str, Any]]:
         query["cursor"] = page["next_cursor"]
 
 
-def _judge(events: Sequence[Mapping[str, Any]], plan: Plan) -> None:
+def _judge(outcome: Outcome, plan: Plan) -> None:
     """Raises Broken, and keeps the log for another look."""
+    events = outcome.events
     found = violations(events)
     if not found:
         return
     log = Path(tempfile.gettempdir()) / f"claims-{plan.name}-{plan.seed}.jsonl"
     log.write_bytes(b"".join(msgspec.json.encode(one) + b"\n" for one in events))
-    lines = [f"Seed {plan.seed}, {plan.name}: {len(found)} violations; the log is in {log}."]
+    times = f"{outcome.took_s:.0f} of {plan.within_s:.0f} s and {outcome.kills} kills"
+    lines = [f"Seed {plan.seed}, {plan.name}: {len(found)} violations after {times}; see {log}."]
     for one in found[:TOLD]:
         lines += [str(one), *[f"  {told(event)}" for event in story(events, one)]]
     raise Broken("\n".join(lines))

@@ -159,6 +159,11 @@ class Model:
     def over(self) -> list[ModelRun]:
         return [run for run in self.runs if not run.is_live]
 
+    def accounts(self) -> list[Account]:
+        """All that a budget can be for."""
+        named = {"project": LANDINGS, "agent": self.agents, "task": self.tasks}
+        return [WORKSPACE, *((scope, one) for scope, those in named.items() for one in those)]
+
     def is_paused(self, name: str) -> bool:
         return name in self.agents and (self.all_paused or self.agents[name].is_paused)
 
@@ -318,7 +323,9 @@ class Model:
 
     def unhold(self, key: str, who: str) -> None:
         run = self.tasks[key].newest
-        if run and run.is_under_way:
+        if run and run.has_run_out:
+            self._end(run, "expired", "todo")
+        elif run and run.is_live:
             self._end(run, "released" if run.holder == who else "cancelled", "todo")
 
     def sweep(self) -> None:

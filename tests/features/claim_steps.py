@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -187,18 +187,30 @@ class Stage:
         self.told(response, Answer(status=204))
 
 
+def pick(those: Sequence[T], nth: int) -> T:
+    return those[nth % len(those)]
+
+
 def handle(name: str) -> str:
     return name.casefold().replace(" ", "-")
 
 
 class Looks:
-    """What tasks looked like when they were last looked at one by one."""
+    """What tasks and agents should have looked like when they were last looked at closely."""
 
     def __init__(self) -> None:
         self.seen: dict[str, Any] = {}
+        self.seen_agents: Any = None
         self.steps = 0
 
-    def due(self, model: Model) -> list[str]:
+    def are_agents_due(self, model: Model) -> bool:
+        runs = [(run.state, run.used, run.has_run_out) for run in model.runs]
+        now = (runs, [model.is_paused(name) for name in model.agents])
+        is_new = now != self.seen_agents
+        self.seen_agents = now
+        return is_new
+
+    def tasks_due(self, model: Model) -> list[str]:
         """Those that should have changed since then, and one of the others in turn."""
         self.steps += 1
         keys = list(model.tasks)
@@ -218,7 +230,7 @@ def compare_tasks(stage: Stage, model: Model, looks: Looks) -> set[str]:
         assert one["open_dependencies"] == model.open_dependencies(key)
         if not task.is_finished:
             assert (one["unlock_depth"], one["unlock_count"]) == model.unlocks(key)
-    for key in looks.due(model):
+    for key in looks.tasks_due(model):
         one = stage.get(f"/tasks/{key}")
         assert (key, one["status"]) == (key, model.tasks[key].status)
         compare_hold(one["hold"], model.tasks[key].hold)

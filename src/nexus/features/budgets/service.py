@@ -183,16 +183,17 @@ class BudgetService:
             return None
         running = await self._candidates.running()
         used = run.usage
-        is_beyond = used.tokens > run.reserved.tokens or used.cost_micros > run.reserved.cost_micros
+        is_beyond = used.tokens > run.reserved.tokens
+        costs_more = used.cost_micros > run.reserved.cost_micros
         for envelope in envelopes.values():
             reserved = envelope.reserved(running, but=run.id)
             taken = replace(
                 envelope,
-                tokens=envelope.tokens + reserved.tokens,
-                cost_micros=envelope.cost_micros + reserved.cost_micros,
+                tokens=envelope.tokens + reserved.tokens * is_beyond,
+                cost_micros=envelope.cost_micros + reserved.cost_micros * costs_more,
             )
-            if envelope.is_overdrawn or (is_beyond and taken.is_overdrawn):
-                return self._exceeded(envelope if envelope.is_overdrawn else taken, run)
+            if taken.is_overdrawn:
+                return self._exceeded(taken, run)
         return None
 
     async def _named(self, budgets: Sequence[Budget]) -> Mapping[BudgetId, Budget]:

@@ -7,6 +7,7 @@ from nexus.features.comments.domain import Comment, CommentId, mentioned_handles
 from nexus.features.comments.events import CommentRemoved, CommentUpdated, TaskCommented
 from nexus.features.comments.repository import CommentRepository
 from nexus.features.tasks.domain import TaskId
+from nexus.features.tasks.holding import HoldService
 from nexus.features.tasks.service import TaskService
 from nexus.platform.actor import Actor
 from nexus.platform.clock import now
@@ -16,14 +17,21 @@ from nexus.platform.paging import Page
 
 
 class CommentService:
-    def __init__(self, comments: CommentRepository, tasks: TaskService, events: EventLog) -> None:
+    def __init__(
+        self,
+        comments: CommentRepository,
+        tasks: TaskService,
+        holds: HoldService,
+        events: EventLog,
+    ) -> None:
         self._comments = comments
         self._tasks = tasks
+        self._holds = holds
         self._events = events
 
     async def comment(self, task_ref: str, body: str, *, by: Actor) -> Comment:
         """Comment on a task. Whom the text calls with @handle is on record as mentioned."""
-        task, by = await self._tasks.commented(task_ref, by=by)
+        task, by = await self._holds.commented(task_ref, by=by)
         comment = Comment(
             id=CommentId(new_id()),
             workspace_id=by.workspace_id,

@@ -154,8 +154,9 @@ class DispatchService:
         if hold is None or not hold.run_state.is_under_way:
             return task
         if hold.is_due:
-            [expired] = await self._holds.free([task], EXPIRY, by=None)
-            return expired
+            freed = await self._holds.free([task], EXPIRY, by=None)
+            if freed:
+                return freed[0]
         state = RunState.RELEASED if hold.holder.id == by.id else RunState.CANCELLED
         ending = Ending(state=state, reason=f"{by.name} let it go.")
         [freed] = await self._holds.free([task], ending, by=by)
@@ -198,7 +199,10 @@ class DispatchService:
         if hold and hold.is_live:
             raise already_held(task.key, hold)
         if hold and hold.is_due:
-            [task] = await self._holds.free([task], EXPIRY, by=None)
+            freed = await self._holds.free([task], EXPIRY, by=None)
+            if not freed:
+                raise already_held(task.key, hold)  # it was renewed in this very moment
+            task = freed[0]
         if by.id != agent.id and not await self._candidates.is_seen_by(task, agent.id):
             reason = f"{agent.name} is no member of the private project {task.project_key}."
             raise TaskNotForAgent(key=task.key, reason=reason)

@@ -136,7 +136,7 @@ class CandidateRepository:
     async def list_open(self, running: Running, limit: int) -> list[Task]:
         """As `list_ready`, for whoever may come: without what only one of them could say."""
         full = (running.full_projects, running.full_repositories)
-        shape = (False, False, False, False, False, bool(full[0]), bool(full[1]))
+        shape = (False, False, False, False, False, False, bool(full[0]), bool(full[1]))
         found = await _ready(
             self._tx,
             shape,
@@ -163,8 +163,10 @@ class CandidateRepository:
     ) -> list[Task]:
         """Tasks without what belongs to them, the first to take first."""
         full = (running.full_projects, running.full_repositories)
+        due = [task.task_id for task in running.due]
         shape = (
             True,
+            bool(due),
             bool(wants.labels),
             not wants.takes_any_complexity,
             bool(wants.projects),
@@ -176,6 +178,7 @@ class CandidateRepository:
             self._tx,
             shape,
             agent=wants.actor_id,
+            due=as_parameter(due, self._tx),
             labels=as_parameter({folded(one) for one in wants.labels}, self._tx),
             least=wants.min_complexity,
             most=wants.max_complexity,
@@ -190,14 +193,14 @@ class CandidateRepository:
 
 
 def _ready_query(of: Template, shape: Any) -> Any:
-    has_agent, has_labels, has_range, has_projects, has_repositories, some_full, other_full = shape
-    assigned = exists().where(
-        TaskAssigneeRow.workspace_id == of.workspace_id, TaskAssigneeRow.task_id == TaskRow.id
-    )
+    has_agent, has_due, *limits = shape
+    # Written out as in the index, so that the database sees that it fits.
+    is_free = TaskRow.status == literal("todo", literal_execute=True)
+    if has_due:  # nobody holds it any more, though nobody has drawn the consequence
+        is_free = or_(is_free, of.is_given(TaskRow.id, "due", Uuid()))
     wanted: list[Any] = [
         TaskRow.workspace_id == of.workspace_id,
-        # Written out as in the index, so that the database sees that it fits.
-        TaskRow.status == literal("todo", literal_execute=True),
+        is_free,
         TaskRow.open_dependencies == literal(0, literal_execute=True),
         TaskRow.open_subtasks == literal(0, literal_execute=True),
         TaskRow.archived_at.is_(None),
@@ -207,8 +210,23 @@ def _ready_query(of: Template, shape: Any) -> Any:
     if has_agent:
         agent = of.given("agent", Uuid())
         looking = _Looking(of.dialect, of.workspace_id, agent)
+        assigned = exists().where(
+            TaskAssigneeRow.workspace_id == of.workspace_id, TaskAssigneeRow.task_id == TaskRow.id
+        )
         to_agent = assigned.where(TaskAssigneeRow.actor_id == agent)
         wanted += [or_(~assigned, to_agent), visible(TaskRow.project_id, looking)]
+    return (
+        select(TaskRow)
+        .where(*wanted, *_within_limits(of, limits))
+        .order_by(*[by.clause for by in ORDERS[TaskSort.NEXT]])
+        .limit(of.given("limit", Integer()))
+        .offset(of.given("offset", Integer()))
+    )
+
+
+def _within_limits(of: Template, limits: Any) -> list[Any]:
+    has_labels, has_range, has_projects, has_repositories, some_full, other_full = limits
+    wanted: list[Any] = []
     if has_labels:
         wanted.append(_has_label(of))
     if has_range:
@@ -224,13 +242,7 @@ def _ready_query(of: Template, shape: Any) -> Any:
     if other_full:
         is_full = of.is_given(TaskRow.repository_id, "full_repositories", Uuid())
         wanted.append(or_(TaskRow.repository_id.is_(None), ~is_full))
-    return (
-        select(TaskRow)
-        .where(*wanted)
-        .order_by(*[by.clause for by in ORDERS[TaskSort.NEXT]])
-        .limit(of.given("limit", Integer()))
-        .offset(of.given("offset", Integer()))
-    )
+    return wanted
 
 
 def _has_label(of: Template) -> Any:

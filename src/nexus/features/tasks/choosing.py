@@ -210,7 +210,7 @@ def not_ready(task: Task) -> list[str]:
         reasons.append("It is archived.")
     if task.hold and task.hold.is_live:
         reasons.append(f"{task.hold.holder.name} holds it.")
-    elif task.status is not TaskStatus.TODO:
+    elif task.status is not TaskStatus.TODO and not (task.hold and task.hold.is_due):
         reasons.append(f"It is {task.status}, and only 'todo' can be begun.")
     if task.open_dependencies:
         waits = [one.key for one in task.dependencies if not one.status.is_finished]

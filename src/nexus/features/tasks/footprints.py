@@ -1,5 +1,6 @@
 """Which paths a task is about, and whether two tasks could touch the same file: pure."""
 
+import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
@@ -9,6 +10,8 @@ MAX_GLOBS = 100
 MAX_LEARNED = 200
 
 _ANY = "**"
+_FILE = re.compile(r"[^.*?]\.[A-Za-z][A-Za-z0-9]{0,9}$")
+"""A last segment that is a file's name and not a folder's: `tasks.py`, not `.github` or `v1.2`."""
 
 
 def checked(globs: Sequence[str]) -> tuple[str, ...]:
@@ -38,8 +41,8 @@ def _checked(glob: str) -> str:
             given=glob[:60], why="it must lead down from the repository's root", field="footprint"
         )
     kept = [part for part in parts if part not in {"", "."}]
-    if parts[-1] in {"", "."} and kept[-1:] != [_ANY]:
-        kept.append(_ANY)  # `src/v1.2/` is a folder, whatever its name looks like
+    if parts[-1] in {"", "."} and (not kept or _FILE.search(kept[-1])):
+        kept.append(_ANY)  # `src/app.d/` is a folder, whatever its name looks like
     return "/".join(kept)
 
 
@@ -52,8 +55,7 @@ def _can_meet(one: str, other: str) -> bool:
 def _segments(glob: str) -> tuple[str, ...]:
     parts = tuple(glob.split("/"))
     last = parts[-1]
-    is_folder = not {"*", "?"} & set(last) and "." not in last[1:]
-    return (*parts, _ANY) if is_folder else parts
+    return parts if "*" in last or _FILE.search(last) else (*parts, _ANY)
 
 
 def _segments_meet(one: Sequence[str], other: Sequence[str]) -> bool:

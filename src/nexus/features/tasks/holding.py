@@ -24,7 +24,7 @@ from nexus.features.tasks.leases import LeaseRepository
 from nexus.features.tasks.moving import StatusMover
 from nexus.features.tasks.repository import TaskRepository
 from nexus.features.tasks.run_reading import RunReader
-from nexus.platform.actor import Actor, ActorId, WorkspaceId
+from nexus.platform.actor import Actor, ActorId, ActorKind, WorkspaceId
 from nexus.platform.clock import now
 from nexus.platform.events import EventLog
 from nexus.platform.ids import new_id
@@ -51,6 +51,16 @@ class HoldService:
         """A whole task with its newest hold."""
         return await self._tasks.get(TaskRef.of(ref), lock=lock)
 
+    async def commented(self, ref: str, *, by: Actor) -> tuple[Task, Actor]:
+        """A task that somebody comments on, and in which run they do so; no fence is needed."""
+        if by.kind is not ActorKind.AGENT:
+            return await self._tasks.get_plain(TaskRef.of(ref)), by
+        task = await self.task(ref)
+        hold = task.hold
+        if hold and hold.is_live and hold.holder.id == by.id:
+            return task, replace(by, run_id=hold.run_id, fence=hold.fence)
+        return task, replace(by, fence=None)
+
     async def list_keys(self, task_ids: Collection[UUID]) -> Mapping[UUID, str]:
         """The keys of those tasks that the viewer may see."""
         return await self._tasks.list_keys(task_ids)
@@ -70,7 +80,7 @@ class HoldService:
         A lease that ran out is no obstacle: its run ends here, and the task changes hands.
         """
         if task.hold and task.hold.is_due:
-            await self._mover.holds.end([task], EXPIRY, by=None)
+            await self._mover.holds.end([task], EXPIRY, by=None)  # or the take will fail
         run_id = RunId(new_id())
         claimed = await self._leases.take(
             task.id,
@@ -120,9 +130,12 @@ class HoldService:
             await self._mover.holds.end([task], ending, by=by)
 
     async def free(self, tasks: Sequence[Task], ending: Ending, *, by: Actor | None) -> list[Task]:
-        """End the holds of locked tasks and let them be taken again. `by` None: they ran out."""
-        await self._mover.holds.end(tasks, ending, by=by)
-        freed = await self._mover.free(tasks, by=by)
+        """End the holds of locked tasks and let them be taken again. `by` None: they ran out.
+
+        Returns those that are free by it.
+        """
+        ended = await self._mover.holds.end(tasks, ending, by=by)
+        freed = await self._mover.free(ended, by=by)
         return [task.let_go(ending.state) for task in freed]
 
     async def free_held_by(self, actor_id: ActorId, ending: Ending, *, by: Actor) -> None:
@@ -141,8 +154,7 @@ class HoldService:
         """End the leases that ran out and let their tasks be taken again; how many there were."""
         locked = await self._tasks.lock_all(await self._leases.list_due(limit))
         due = [task for task in locked if task.hold and task.hold.is_due]
-        await self.free(due, EXPIRY, by=None)
-        return len(due)
+        return len(await self.free(due, EXPIRY, by=None))
 
     async def list_workspaces_with_due(self) -> Sequence[WorkspaceId]:
         """For the sweep alone."""

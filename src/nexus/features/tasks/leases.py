@@ -183,6 +183,24 @@ class LeaseRepository:
             tokens_in=row.tokens_in, tokens_out=row.tokens_out, cost_micros=row.cost_micros
         )
 
+    async def lock_due(self, task_ids: Collection[UUID]) -> set[UUID]:
+        """Those of these tasks whose lease has run out, once renewals on their way are done.
+
+        Until the commit nobody can renew them.
+        """
+        found = await self._tx.execute(
+            select(TaskHoldRow.task_id)
+            .where(
+                TaskHoldRow.workspace_id == self._tx.workspace_id,
+                any_of(TaskHoldRow.task_id, task_ids, self._tx),
+                TaskHoldRow.ended_at.is_(None),
+                TaskHoldRow.expires_at <= database_clock(),
+            )
+            .order_by(TaskHoldRow.task_id)
+            .with_for_update(key_share=True)
+        )
+        return set(found.scalars())
+
     async def let_go(self, run_ids: Collection[RunId]) -> None:
         """End the holds of these runs and raise their fences, so that the holders' are dead."""
         await self._tx.execute(
@@ -223,14 +241,16 @@ class LeaseRepository:
         )
 
     async def find_live(self, actor_id: ActorId, fence: int) -> RunId | None:
-        """The run of an actor that has a live lease under this fence."""
+        """The run of an actor that has a live lease under this fence, which stays to the commit."""
         found = await self._tx.execute(
-            select(TaskHoldRow.assignment_id).where(
+            select(TaskHoldRow.assignment_id)
+            .where(
                 TaskHoldRow.workspace_id == self._tx.workspace_id,
                 TaskHoldRow.actor_id == actor_id,
                 TaskHoldRow.fence == fence,
                 is_live(TaskHoldRow),
             )
+            .with_for_update(key_share=True)
         )
         run_id = found.scalars().first()
         return RunId(run_id) if run_id else None

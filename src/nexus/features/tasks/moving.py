@@ -131,17 +131,25 @@ class HoldEnder:
         *,
         by: Actor | None,
         result: Result | None = None,
-    ) -> None:
-        """End the newest hold of each of these tasks, which all have one."""
-        holds = [(task, task.hold) for task in tasks if task.hold]
+    ) -> Sequence[Task]:
+        """End the newest hold of each of these tasks; those whose hold has ended by it.
+
+        A lease that ran out may have been renewed in the very moment, and then it goes on.
+        """
+        held = [task for task in tasks if task.hold]
+        if ending.state is RunState.EXPIRED and held:
+            due = await self._leases.lock_due([task.id for task in held])
+            held = [task for task in held if task.id in due]
+        holds = [(task, task.hold) for task in held if task.hold]
         if not holds:
-            return
+            return []
         run_ids = [hold.run_id for _, hold in holds]
         if any(hold.run_state.is_under_way for _, hold in holds):
             await self._leases.let_go(run_ids)
         await self._leases.end(run_ids, ending, result, by=by.id if by else None)
         for task, hold in holds:
             self._record(task, hold, ending, by)
+        return held
 
     async def overrule(
         self, changes: Sequence[tuple[Task, TaskStatus]], *, by: Actor
@@ -165,7 +173,10 @@ class HoldEnder:
                     met[task.id] = hold.proved
                 endings[_judged(status, by.name)].append(task)
         for ending, tasks in endings.items():
-            await self.end(tasks, ending, by=by)
+            ended = await self.end(tasks, ending, by=by)
+            renewed = [task for task in tasks if task not in ended]
+            stopped = Ending(state=RunState.CANCELLED, reason=f"{by.name} moved the task.")
+            await self.end(renewed, stopped, by=by)
         return met
 
     async def check_may_accept(self, task: Task, hold: Hold, *, by: Actor) -> None:

@@ -65,16 +65,6 @@ class TaskService:
         """A task without what belongs to it: enough to say that it is there and can be seen."""
         return await self._tasks.get_plain(TaskRef.of(ref))
 
-    async def commented(self, ref: str, *, by: Actor) -> tuple[Task, Actor]:
-        """A task that somebody comments on, and in which run they do so; no fence is needed."""
-        if by.kind is not ActorKind.AGENT:
-            return await self.brief(ref), by
-        task = await self.get(ref)
-        hold = task.hold
-        if hold and hold.is_live and hold.holder.id == by.id:
-            return task, replace(by, run_id=hold.run_id, fence=hold.fence)
-        return task, replace(by, fence=None)
-
     async def update(self, ref: str, edit: TaskEdit, *, version: int | None, by: Actor) -> Task:
         """Change what is given. A change that changes nothing is silent and keeps the version."""
         if "parent" in edit:
