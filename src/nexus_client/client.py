@@ -169,6 +169,10 @@ class NexusClient(Connection):
         """Rename a label on all tasks."""
         return self.call("PATCH", f"/api/v1/labels/{segment(label_id)}", models.LabelOut, body=body, idempotency_key=idempotency_key)
 
+    def get_liveness(self) -> models.LivenessOut:
+        """Say whether every open task can go on, and how to mend what cannot."""
+        return self.call("GET", "/api/v1/liveness", models.LivenessOut)
+
     def get_me(self) -> models.MeOut:
         """Say who you are."""
         return self.call("GET", "/api/v1/me", models.MeOut)

@@ -740,6 +740,26 @@ class ViewQueryIn(Struct):
     sort: TaskSort | None | UnsetType = UNSET
 
 
+ViolationKind: TypeAlias = Literal[
+    "lease_expired",
+    "run_adrift",
+    "counts_wrong",
+    "nobody_works",
+    "assignees_gone",
+    "project_archived",
+    "submission_adrift",
+]
+
+
+class ViolationOut(Struct):
+    task_id: str
+    task: str
+    title: str
+    kind: ViolationKind
+    repair: str
+    is_safe: bool
+
+
 Visibility: TypeAlias = Literal["workspace", "private"]
 
 
@@ -1090,6 +1110,15 @@ class JoinedOut(Struct):
 class LineIn(Struct):
     text: str
     kind: LineKind | UnsetType = "output"
+
+
+class LivenessOut(Struct):
+    is_live: bool
+    ready: int
+    held: int
+    waits_for_task: int
+    waits_for_person: int
+    violations: list_aliased[ViolationOut]
 
 
 class LogIn(Struct):

@@ -221,6 +221,7 @@ EXAMPLES: dict[str, Example] = {
     "listWebhookDeliveries": Example(query={"limit": "200"}),
     "replayWebhookDelivery": Example(),
     "removeWebhook": Example(),
+    "getLiveness": Example(),
     "listAlerts": Example(query={"limit": "200"}),
     "listJobs": Example(query={"limit": "200"}),
     "getJob": Example(),

@@ -80,6 +80,7 @@ COMMANDS = {
     "replayWebhookDelivery": "webhook replay",
     "listJobs": "job list",
     "listAlerts": "alert list",
+    "getLiveness": "doctor",
     "getJob": "job get",
     "retryJob": "job retry",
     "cancelJob": "job cancel",

@@ -14,6 +14,8 @@ from nexus.features.imports.controller import ImportController
 from nexus.features.imports.export_controller import ExportController
 from nexus.features.jobs.controller import JobController
 from nexus.features.keys.controller import AgentKeyController, KeyController
+from nexus.features.liveness import jobs as liveness_jobs
+from nexus.features.liveness.controller import LivenessController
 from nexus.features.projects.controller import (
     ProjectController,
     ProjectMemberController,
@@ -71,6 +73,7 @@ CONTROLLERS = [
     QuestionController,
     EvidenceController,
     WorkLimitController,
+    LivenessController,
     BudgetController,
     UserController,
     InvitationController,
@@ -91,6 +94,7 @@ JOBS = [
     *import_jobs.JOBS,
     *task_jobs.JOBS,
     *run_jobs.JOBS,
+    *liveness_jobs.JOBS,
     *identity_jobs.JOBS,
     *webhook_jobs.JOBS,
     *workspace_jobs.JOBS,

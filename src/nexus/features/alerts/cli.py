@@ -65,7 +65,7 @@ def list_alerts(
 
 
 def doctor(as_json: Json = False) -> None:
-    """Look whether the server is well, and say what to do where it is not.
+    """Look whether the server is well and every task can go on, and say what to do if not.
 
     Ends with 1 where something is wrong.
 
@@ -76,10 +76,13 @@ def doctor(as_json: Json = False) -> None:
     api = client()
     answer = api.send("GET", "/readyz")
     ready = msgspec.json.decode(answer.content, type=dict[str, Any])
-    alerts, unseen = _open_alerts(api) if ready["status"] == "ok" else ([], None)
-    is_well = ready["status"] == "ok" and not ready["warnings"] and not alerts
+    is_ready = ready["status"] == "ok"
+    alerts, unseen = _open_alerts(api) if is_ready else ([], None)
+    liveness = api.get_liveness() if is_ready else None
+    violations = liveness.violations if liveness else []
+    is_well = is_ready and not ready["warnings"] and not alerts and not violations
     if as_json:
-        print_json({"is_well": is_well, "server": ready, "alerts": alerts})
+        print_json({"is_well": is_well, "server": ready, "alerts": alerts, "liveness": liveness})
     else:
         console = output()
         for name, found in ready["checks"].items():
@@ -89,6 +92,14 @@ def doctor(as_json: Json = False) -> None:
             console.print(f"{name}: [yellow]{plain(message)}[/yellow]")
         for one in alerts:
             console.print(f"{one.rule}: [yellow]{plain(one.message)}[/yellow]")
+        for one in violations:
+            console.print(f"{one.task}: [yellow]{plain(one.repair)}[/yellow]")
+        if liveness:
+            console.print(
+                f"tasks: {liveness.ready} ready, {liveness.held} held, "
+                f"{liveness.waits_for_task} wait for others, "
+                f"{liveness.waits_for_person} wait for people"
+            )
         if unseen:
             console.print(f"alerts: {plain(unseen)}")
         if is_well:

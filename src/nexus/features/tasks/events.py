@@ -145,6 +145,19 @@ class TasksImported(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class TasksRevived(Event):
+    """Something kept tasks from going on, and was mended: their keys, and what it was."""
+
+    name: ClassVar[str] = "task.revived"
+    subject_field: ClassVar[str] = "workspace_id"
+    subject_noun: ClassVar[str] = "workspace"
+
+    workspace_id: UUID
+    kind: str
+    keys: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class LabelUpdated(Event):
     name: ClassVar[str] = "label.updated"
     subject_field: ClassVar[str] = "label_id"

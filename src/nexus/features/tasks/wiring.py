@@ -16,12 +16,14 @@ from nexus.features.tasks.labelling import LabelService
 from nexus.features.tasks.labels import LabelRepository
 from nexus.features.tasks.leases import LeaseRepository
 from nexus.features.tasks.linking import LinkService
+from nexus.features.tasks.liveness_reading import LivenessReader
 from nexus.features.tasks.making import FieldRules, TaskMaker
 from nexus.features.tasks.moving import HoldEnder, StatusMover
 from nexus.features.tasks.overview import OverviewService
 from nexus.features.tasks.recurrences import RecurrenceRepository
 from nexus.features.tasks.recurring import RecurrenceService, Series
 from nexus.features.tasks.repository import TaskRepository
+from nexus.features.tasks.reviving import LivenessService
 from nexus.features.tasks.run_reading import RunReader
 from nexus.features.tasks.selecting import CandidateService
 from nexus.features.tasks.service import TaskService
@@ -53,6 +55,12 @@ def hold_service(tx: Transaction) -> HoldService:
 def assignment_service(tx: Transaction) -> AssignmentService:
     return AssignmentService(
         TaskRepository(tx), LeaseRepository(tx), RunReader(tx), status_mover(tx)
+    )
+
+
+def liveness_service(tx: Transaction) -> LivenessService:
+    return LivenessService(
+        LivenessReader(tx), GraphReader(tx), EdgeRepository(tx), hold_service(tx), tx.events
     )
 
 
