@@ -39,7 +39,7 @@ from tests.features.exporting import exported
 from tests.features.importing import a_sample, bring_in
 from tests.laws.world import World, a_world
 
-SECRET = re.compile(r"secret(?!_ends)|password|digest|token")
+SECRET = re.compile(r"secret(?!_ends)|password|digest|token(?!s)")
 UUIDS = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -87,6 +87,7 @@ async def _add_what_is_odd(cast: Cast, world: World, database: Database) -> None
     odd = [2**53 + 1, 2**63, -(2**63), 1e-7, 2.5, -0.0, True, None, {"ключ": "\u2028\U0001f680"}]
     custom = {"custom": {"odd": odd, "": []}, "due_on": "2026-12-31"}
     await ada.patch(f"/tasks/{things['task']}", custom)
+    await ada.call("PUT", "/agents/pause", json={"reason": "Nobody works."})
     await ada.finish(things["loose"])
     await ada.patch(f"/tasks/{things['loose']}", {"archived": True})
     await ada.delete(f"/users/{cast.vic.id}")

@@ -26,7 +26,7 @@ EXCEPTIONS: dict[str, tuple[int, str]] = {
     "undependTask": (12, _GRAPH),
     "setTaskStatus": (11, f"finishing is {_GRAPH}"),
     "nextTask": (5, "what an agent may take, what runs, what is ready and what can be paid"),
-    "claimTask": (12, f"{_CLAIM}, and the task as it is to whoever works on it"),
+    "claimTask": (13, f"{_CLAIM}, and the task as it is to whoever works on it"),
     "submitRun": (13, f"the project's policy, {_CLAIM}"),
     "acceptRun": (12, f"the project's policy, {_CLAIM}"),
     "removeAgent": (12, f"all that it holds is let go, set by set: {_CLAIM}"),

@@ -40,6 +40,14 @@ _IDEMPOTENCY_KEY = {
     "description": "Repeat a request with the same key and it is carried out once.",
     "schema": {"type": "string", "pattern": "^[\\x21-\\x7e]{1,255}$"},
 }
+_FENCE = {
+    "name": "Nexus-Fence",
+    "in": "header",
+    "required": False,
+    "description": "The number that the claim of the task returned; an agent's write needs it.",
+    "schema": {"type": "integer", "minimum": 1, "maximum": 2**31 - 1},
+}
+_FENCED = {"tasks:write", "tasks:claim"}
 _SECURITY = {
     "key": {
         "type": "http",
@@ -115,7 +123,10 @@ def _complete(operation: dict[str, Any], handler: HTTPRouteHandler, method: str)
     guard = guard_of(handler)
     operation["responses"].pop("400", None)
     _add_headers(operation)
-    for status in sorted(_refusals(handler, guard, method)):
+    refusals = _refusals(handler, guard, method)
+    if any(one["name"] == "If-Match" for one in operation.get("parameters", ())):
+        refusals.add(412)
+    for status in sorted(refusals):
         operation["responses"][str(status)] = {
             "description": _MEANINGS[status],
             "content": {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
@@ -127,6 +138,8 @@ def _complete(operation: dict[str, Any], handler: HTTPRouteHandler, method: str)
             parameter.setdefault("description", _meaning_of(parameter["name"]))
     if guard.needs_caller:
         parameters.append(_WORKSPACE)
+        if method not in SAFE_METHODS and guard.permission in _FENCED:
+            parameters.append(_FENCE)
         operation["security"] = (
             [{"session": []}]
             if guard.needs_session
@@ -196,6 +209,4 @@ def _refusals(handler: HTTPRouteHandler, guard: Guard, method: str) -> set[int]:
         found |= {401, 403}
     if method not in SAFE_METHODS:
         found |= {401, 403, 409, 413, 415}
-    if method == "PATCH":
-        found.add(412)
     return found
