@@ -387,6 +387,7 @@ def test_the_doctor_ends_with_what_it_found(story: Story) -> None:
 
     well = machine.nexus("doctor", "--json")
 
+    assert well.stdout, well.stderr
     told = json.loads(well.stdout)
 
     assert (well.returncode, told["is_well"]) == (0, True)

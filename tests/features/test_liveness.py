@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from nexus.features.liveness.jobs import repair_all
+from nexus.features.tasks.jobs import repair_workspace
 from nexus.platform.database import Database
 from tests.cast import Cast, Person
 from tests.features.agency import an_agent, expire
@@ -58,7 +58,7 @@ async def test_a_lease_that_ran_out_is_named_and_let_go_by_the_sweep(
 
     await expire(database, claim)
     named = await wrong(ada)
-    await repair_all(database)
+    await repair_workspace(database, ada.actor.workspace_id)
 
     assert named == {(task["key"], "lease_expired")}
     assert await wrong(ada) == set()
@@ -82,7 +82,7 @@ async def test_numbers_that_are_wrong_are_named_and_counted_anew(
         id=an_id(database, parent["id"]),
     )
     named = await wrong(ada)
-    await repair_all(database)
+    await repair_workspace(database, ada.actor.workspace_id)
 
     assert (parent["key"], "counts_wrong") in named
     assert await wrong(ada) == set()
@@ -103,7 +103,7 @@ async def test_a_run_that_holds_nothing_is_named_and_ended(database: Database, a
         id=an_id(database, task["id"]),
     )
     named = await wrong(ada)
-    await repair_all(database)
+    await repair_workspace(database, ada.actor.workspace_id)
 
     assert (task["key"], "run_adrift") in named
     assert (task["key"], "run_adrift") not in await wrong(ada)

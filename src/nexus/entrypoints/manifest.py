@@ -14,8 +14,6 @@ from nexus.features.imports.controller import ImportController
 from nexus.features.imports.export_controller import ExportController
 from nexus.features.jobs.controller import JobController
 from nexus.features.keys.controller import AgentKeyController, KeyController
-from nexus.features.liveness import jobs as liveness_jobs
-from nexus.features.liveness.controller import LivenessController
 from nexus.features.projects.controller import (
     ProjectController,
     ProjectMemberController,
@@ -32,6 +30,7 @@ from nexus.features.runs.dispatch_controller import (
 from nexus.features.runs.proof_controller import EvidenceController, QuestionController
 from nexus.features.tasks import jobs as task_jobs
 from nexus.features.tasks.controller import ProjectGraphController, TaskController
+from nexus.features.tasks.liveness_controller import LivenessController
 from nexus.features.tasks.parts_controller import (
     DependencyController,
     LabelController,
@@ -94,7 +93,6 @@ JOBS = [
     *import_jobs.JOBS,
     *task_jobs.JOBS,
     *run_jobs.JOBS,
-    *liveness_jobs.JOBS,
     *identity_jobs.JOBS,
     *webhook_jobs.JOBS,
     *workspace_jobs.JOBS,

@@ -114,6 +114,14 @@ def _moment_on_sqlite(element: Any, compiler: Any, **options: Any) -> str:
     return f"CAST({compiler.process(element.clauses, **options)} AS TEXT)"
 
 
+@compiles(database_clock)
+@compiles(seconds_from_now)
+@compiles(moment_text)
+def _in_words(element: Any, compiler: Any, **options: Any) -> str:
+    """For traces and messages, which know of no database."""
+    return f"{type(element).__name__}({compiler.process(element.clauses, **options)})"
+
+
 def read_moment(text: str) -> datetime:
     return _EPOCH + int(text) * _MICROSECOND
 

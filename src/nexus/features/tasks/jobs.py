@@ -1,6 +1,7 @@
-"""What tasks do on a schedule: series go on when their day has come."""
+"""What tasks do on a schedule: series go on, and what is adrift is mended."""
 
-from nexus.features.tasks.wiring import recurrence_service
+from nexus.features.tasks.wiring import liveness_service, recurrence_service
+from nexus.platform.actor import WorkspaceId
 from nexus.platform.clock import now
 from nexus.platform.database import Database
 from nexus.platform.errors import AppError
@@ -8,6 +9,8 @@ from nexus.platform.jobs.declaring import Run, job
 from nexus.platform.logging import logger
 
 log = logger(__name__)
+
+AT_A_TIME = 200
 
 
 @job("tasks.go_on_with_series", schedule="* * * * *")
@@ -33,4 +36,33 @@ async def go_on_with_series(database: Database) -> int:
     return len(due)
 
 
-JOBS = [go_on]
+@job("tasks.repair_liveness", schedule="17 * * * *")
+async def repair_liveness(run: Run) -> None:
+    """Let go what nobody holds any more, and count anew what was counted wrongly."""
+    await repair_all(run.database)
+
+
+async def repair_all(database: Database) -> int:
+    """The same of all workspaces; how many tasks were mended."""
+    mended = 0
+    last: WorkspaceId | None = None
+    while True:
+        async with database.system_reading() as tx:
+            some = await liveness_service(tx).list_workspaces(last, AT_A_TIME)
+        for workspace_id in some:
+            mended += await repair_workspace(database, workspace_id)
+        if len(some) < AT_A_TIME:
+            return mended
+        last = some[-1]
+
+
+async def repair_workspace(database: Database, workspace_id: WorkspaceId) -> int:
+    """The same of one workspace, which is only written to where something is wrong."""
+    async with database.reading(workspace_id) as tx:
+        if not await liveness_service(tx).has_repairs():
+            return 0
+    async with database.transaction(workspace_id) as tx:
+        return sum((await liveness_service(tx).repair(workspace_id)).values())
+
+
+JOBS = [go_on, repair_liveness]

@@ -123,10 +123,8 @@ def _complete(operation: dict[str, Any], handler: HTTPRouteHandler, method: str)
     guard = guard_of(handler)
     operation["responses"].pop("400", None)
     _add_headers(operation)
-    refusals = _refusals(handler, guard, method)
-    if any(one["name"] == "If-Match" for one in operation.get("parameters", ())):
-        refusals.add(412)
-    for status in sorted(refusals):
+    takes = {one["name"] for one in operation.get("parameters", ())}
+    for status in sorted(_refusals(handler, guard, method, takes)):
         operation["responses"][str(status)] = {
             "description": _MEANINGS[status],
             "content": {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
@@ -201,7 +199,8 @@ def _meaning_of(name: str) -> str:
     return f"The {name.removesuffix('_id').replace('_', ' ')}'s id."
 
 
-def _refusals(handler: HTTPRouteHandler, guard: Guard, method: str) -> set[int]:
+def _refusals(handler: HTTPRouteHandler, guard: Guard, method: str, takes: set[str]) -> set[int]:
+    """What can be refused, by what the route is and which parameters it takes."""
     if handler.opt.get("no_database"):
         return {400, 500}
     found = {400, 404, 422, 429, 500, 503}
@@ -209,4 +208,6 @@ def _refusals(handler: HTTPRouteHandler, guard: Guard, method: str) -> set[int]:
         found |= {401, 403}
     if method not in SAFE_METHODS:
         found |= {401, 403, 409, 413, 415}
+    if "If-Match" in takes:
+        found.add(412)
     return found

@@ -8,7 +8,7 @@ from nexus.features.tasks.liveness import Liveness, Standing, Violation, Violati
 
 
 class ViolationOut(Struct, frozen=True):
-    """A task that cannot go on. `is_safe`: it is mended without asking, within five minutes."""
+    """A task that cannot go on. `is_safe`: it is mended without asking, within the hour."""
 
     task_id: UUID
     task: str

@@ -3,7 +3,7 @@
 from litestar import Controller, get
 from litestar.di import Provide
 
-from nexus.features.liveness.dto import LivenessOut
+from nexus.features.tasks.liveness_dto import LivenessOut
 from nexus.features.tasks.reviving import LivenessService
 from nexus.features.tasks.wiring import liveness_service
 from nexus.platform.http.guards import may
