@@ -5,11 +5,11 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
+from nexus.features.agents.dto import MICROS
 from nexus.features.budgets.domain import Envelope, Scope
 from nexus.features.tasks.choosing import Running
 from nexus.platform.fields import ProjectKey
 
-MICROS = 1_000_000
 Tokens = Annotated[int, Meta(ge=0, le=10**15)]
 Cost = Annotated[float, Meta(ge=0, le=1_000_000_000, description="US dollars.")]
 

@@ -22,11 +22,11 @@ from nexus.features.tasks.choosing import (
     Choice,
     PassedOver,
     Running,
+    asked_for,
     choose,
     misfits,
     no_room,
     not_ready,
-    reason_of,
 )
 from nexus.features.tasks.domain import Task
 from nexus.features.tasks.errors import NotReadyToClaim
@@ -216,8 +216,7 @@ class DispatchService:
             raise TaskOverlaps(key=task.key, reason=conflict)
         if unpaid := await self._unpaid([task], agent, wish, running):
             raise BudgetExhausted(key=task.key, reason=unpaid[task.id])
-        choice = Choice(task=task, reason=f"It was asked for. {reason_of(task, None)}")
-        return await self._taken(task, agent, wish, choice, by=by)
+        return await self._taken(task, agent, wish, asked_for(task), by=by)
 
     async def _taken(
         self, task: Task, agent: Agent, wish: Wish, choice: Choice, *, by: Actor

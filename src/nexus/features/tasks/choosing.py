@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from nexus.features.tasks.domain import Priority, Task, TaskStatus
+from nexus.features.tasks.domain import Task, TaskStatus
+from nexus.features.tasks.explaining import reason_of
 from nexus.features.tasks.footprints import overlapping
 from nexus.features.tasks.holds import Reservation, RunId
 from nexus.platform.actor import ActorId
@@ -151,32 +152,9 @@ def choose(
     return Choice(task=None, reason=f"{why} {wants.name} can wait for one.", passed_over=passed)
 
 
-def reason_of(task: Task, following: Task | None) -> str:
-    """What speaks for a task, and what puts it before the next one."""
-    urgency = f"Its priority is {task.priority.word}"
-    if task.priority is Priority.NONE:
-        urgency = "It has no priority"
-    match task.unlock_count:
-        case 0:
-            merits = f"{urgency}; nothing waits for it."
-        case 1:
-            merits = f"{urgency}; one task waits for it."
-        case count:
-            merits = f"{urgency}; {count} tasks wait for it, {task.unlock_depth} in a row."
-    if following is None:
-        return merits
-    return f"{merits} It comes before {following.key} because {_lead(task, following)}."
-
-
-def _lead(task: Task, following: Task) -> str:
-    """The first number in which they differ, in the order in which the numbers count."""
-    if task.priority != following.priority:
-        return f"it is more urgent ({task.priority.word}, not {following.priority.word})"
-    if task.unlock_depth != following.unlock_depth:
-        return f"a longer chain waits for it ({task.unlock_depth}, not {following.unlock_depth})"
-    if task.unlock_count != following.unlock_count:
-        return f"more tasks wait for it ({task.unlock_count}, not {following.unlock_count})"
-    return "it was created earlier"
+def asked_for(task: Task) -> Choice:
+    """The choice of a task that was named."""
+    return Choice(task=task, reason=f"It was asked for. {reason_of(task, None)}")
 
 
 def misfits(task: Task, wants: Wants) -> list[str]:

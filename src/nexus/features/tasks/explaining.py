@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import zip_longest
 
-from nexus.features.tasks.domain import Priority, TaskSummary
+from nexus.features.tasks.domain import Priority, Task, TaskSummary
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,13 +27,18 @@ def explained(tasks: Sequence[TaskSummary]) -> list[Explanation]:
             unlock_depth=task.unlock_depth,
             unlock_count=task.unlock_count,
             created_at=task.created_at,
-            reason=f"{_merits(task)} {_lead(task, following)}".strip(),
+            reason=reason_of(task, following),
         )
         for task, following in zip_longest(tasks, tasks[1:])
     ]
 
 
-def _merits(task: TaskSummary) -> str:
+def reason_of(task: Task | TaskSummary, following: Task | TaskSummary | None) -> str:
+    """What speaks for a ready task, and what puts it before the one after it."""
+    return f"{_merits(task)} {_lead(task, following)}".strip()
+
+
+def _merits(task: Task | TaskSummary) -> str:
     urgency = f"Its priority is {task.priority.word}"
     if task.priority is Priority.NONE:
         urgency = "It has no priority"
@@ -45,7 +50,7 @@ def _merits(task: TaskSummary) -> str:
     return f"{urgency}; {task.unlock_count} tasks wait for it{chain}."
 
 
-def _lead(task: TaskSummary, following: TaskSummary | None) -> str:
+def _lead(task: Task | TaskSummary, following: Task | TaskSummary | None) -> str:
     """What puts it before the one after it: the first of the numbers in which they differ."""
     if following is None:
         return ""

@@ -6,7 +6,6 @@ from functools import lru_cache
 
 from nexus.features.tasks.errors import FootprintNotUsable
 
-MAX_GLOBS = 100
 MAX_LEARNED = 200
 
 _ANY = "**"
