@@ -3,12 +3,15 @@
 import asyncio
 from dataclasses import dataclass
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx2 as httpx
 import pytest
+from sqlalchemy import select, update
 
 from nexus.features.runs.jobs import expire_all
+from nexus.features.tasks.tables import TaskHoldRow, TaskRow
+from nexus.platform.columns import database_clock
 from nexus.platform.database import Database
 from tests.cast import Cast, Person
 from tests.features.agency import Robot, an_agent, expire, fence_of
@@ -247,6 +250,43 @@ async def test_comments_need_no_fence_and_belong_to_the_run(
     assert (without.status_code, afterwards.status_code) == (201, 201)
     assert (event["name"], event["run_id"]) == ("task.commented", scene.claim["run_id"])
     assert (await ada.last_event())["fence"] is None
+
+
+async def test_a_comment_under_a_fence_that_is_over_is_refused(
+    database: Database, ada: Person
+) -> None:
+    scene = await a_scene(ada)
+    path, body = f"/tasks/{scene.task['key']}/comments", {"body": "Half of it works."}
+    good = await scene.agent.write("POST", path, body, fence=scene.claim["fence"])
+    await expire(database, scene.claim)
+
+    late = await scene.agent.write("POST", path, body, fence=scene.claim["fence"])
+
+    assert (good.status_code, refusal(late)) == (201, SUPERSEDED)
+    assert len((await ada.get(path))["items"]) == 1
+
+
+async def test_a_comment_waits_for_whoever_ends_the_run_of_it(
+    database: Database, ada: Person
+) -> None:
+    """Or it would be written under the fence of a run that is over."""
+    scene = await a_scene(ada)
+    path, body = f"/tasks/{scene.task['key']}/comments", {"body": "Half of it works."}
+
+    async with database.transaction(ada.actor.workspace_id) as tx:
+        held = select(TaskRow.id).where(TaskRow.id == UUID(scene.task["id"]))
+        await tx.execute(held.with_for_update())
+        ending = update(TaskHoldRow).where(TaskHoldRow.task_id == UUID(scene.task["id"]))
+        await tx.execute(ending.values(ended_at=database_clock()))
+        comment = asyncio.create_task(scene.agent.write("POST", path, body))
+        await asyncio.sleep(0.2)
+        waited = not comment.done()
+
+    assert (waited, (await comment).status_code) == (True, 201)
+    assert ((await ada.last_event())["name"], (await ada.last_event())["run_id"]) == (
+        "task.commented",
+        None,
+    )
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -103,6 +104,16 @@ def test_only_the_newest_stay_and_what_is_no_backup_is_not_touched(
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
         [*kept, *FOREIGN, "nexus-20200101T000000Z.db"]
     )
+
+
+def test_several_at_once_take_the_one_that_is_due(url: DatabaseUrl, tmp_path: Path) -> None:
+    plan = a_plan(url, tmp_path / "backups", hour=now().hour)
+
+    with ThreadPoolExecutor(4) as threads:
+        taken = list(threads.map(lambda _: plan.carry_out_if_due(), range(4)))
+
+    assert [one.path for one in taken if one] == [one.path for one in list_backups(plan.folder)]
+    assert len(list_backups(plan.folder)) == 1
 
 
 @pytest.mark.parametrize("keep", [1, 2, 1000])

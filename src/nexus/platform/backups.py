@@ -4,6 +4,7 @@ SQLite copies itself; of PostgreSQL its own pg_dump and pg_restore do it, which 
 version of it holds.
 """
 
+import fcntl
 import os
 import re
 import shutil
@@ -69,6 +70,26 @@ class BackupPlan:
         backup = take_backup(self.url, self.folder, self.programs)
         remove_older(self.folder, self.keep)
         return backup
+
+    def carry_out_if_due(self) -> Backup | None:
+        """The same if no other process has just done it. Raises BackupFailed."""
+        with _alone_in(self.folder):
+            return self.carry_out() if self.is_due(now()) else None
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Generator[None]:
+    """Wait until no other process or thread is in here; a killed one is out."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        opened = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise BackupFailed(f"The folder for backups cannot be used: {error}.") from error
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(opened)
 
 
 def take_backup(url: DatabaseUrl, folder: Path, programs: Path | None = None) -> Backup:

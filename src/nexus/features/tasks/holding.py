@@ -19,6 +19,7 @@ from nexus.features.tasks.holds import (
     RunState,
     Totals,
     already_held,
+    attributed,
 )
 from nexus.features.tasks.leases import LeaseRepository
 from nexus.features.tasks.moving import StatusMover
@@ -52,14 +53,19 @@ class HoldService:
         return await self._tasks.get(TaskRef.of(ref), lock=lock)
 
     async def commented(self, ref: str, *, by: Actor) -> tuple[Task, Actor]:
-        """A task that somebody comments on, and in which run they do so; no fence is needed."""
-        if by.kind is not ActorKind.AGENT:
+        """A task that somebody comments on, and in which run they do so.
+
+        No fence is needed; one that is shown must be good. Raises FenceSuperseded or AlreadyHeld.
+        """
+        if by.kind is not ActorKind.AGENT and by.fence is None:
             return await self._tasks.get_plain(TaskRef.of(ref)), by
-        task = await self.task(ref)
+        task = await self.task(ref, lock=True)  # or the hold could end before the comment is in
         hold = task.hold
+        if by.fence is not None:
+            return task, attributed(by, [hold], key=task.key)
         if hold and hold.is_live and hold.holder.id == by.id:
             return task, replace(by, run_id=hold.run_id, fence=hold.fence)
-        return task, replace(by, fence=None)
+        return task, by
 
     async def list_keys(self, task_ids: Collection[UUID]) -> Mapping[UUID, str]:
         """The keys of those tasks that the viewer may see."""

@@ -36,8 +36,8 @@ async def back_up(run: Run) -> None:
 
 
 async def _carry_out(plan: BackupPlan) -> None:
-    backup = await asyncio.to_thread(plan.carry_out)
-    log.info("backup.taken", path=str(backup.path), size=backup.size)
+    if backup := await asyncio.to_thread(plan.carry_out_if_due):
+        log.info("backup.taken", path=str(backup.path), size=backup.size)
 
 
 JOBS = [forget_answers, forget_jobs, back_up]
