@@ -85,6 +85,10 @@ class NexusClient(Connection):
         """Do without a budget."""
         return self.call("DELETE", f"/api/v1/budgets/{segment(budget_id)}", type(None), idempotency_key=idempotency_key)
 
+    def get_complexity_model(self) -> models.ComplexityModelOut:
+        """Say how complexity is estimated, and how far estimates were off."""
+        return self.call("GET", "/api/v1/complexity", models.ComplexityModelOut)
+
     def list_events(self, *, actor: str | None = None, name: Sequence[str] | None = None, subject: str | None = None, task: str | None = None, run: str | None = None, since: str | None = None, until: str | None = None, after: int | None = None, sort: str | None = None, cursor: str | None = None, limit: int | None = None) -> models.EventPage:
         """List what happened in the workspace (audit)."""
         return self.call("GET", "/api/v1/events", models.EventPage, query={"actor": actor, "name": name, "subject": subject, "task": task, "run": run, "since": since, "until": until, "after": after, "sort": sort, "cursor": cursor, "limit": limit})
@@ -396,6 +400,10 @@ class NexusClient(Connection):
     def update_comment(self, task: object, comment_id: object, body: models.CommentIn, *, idempotency_key: str | None = None) -> models.CommentOut:
         """Edit a comment of yours."""
         return self.call("PATCH", f"/api/v1/tasks/{segment(task)}/comments/{segment(comment_id)}", models.CommentOut, body=body, idempotency_key=idempotency_key)
+
+    def explain_complexity(self, task: object) -> models.ComplexityOut:
+        """Say why a task is estimated as it is."""
+        return self.call("GET", f"/api/v1/tasks/{segment(task)}/complexity", models.ComplexityOut)
 
     def list_task_dependencies(self, task: object) -> models.DependencyPage:
         """List what a task waits for."""

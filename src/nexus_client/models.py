@@ -214,6 +214,13 @@ ExportFormat: TypeAlias = Annotated[
 ]
 
 
+class FactorOut(Struct):
+    name: str
+    value: float
+    weight: float
+    points: float
+
+
 class FailureIn(Struct):
     reason: str
     is_final: bool | UnsetType = False
@@ -414,6 +421,16 @@ Outcome: TypeAlias = Annotated[
 class PassedOverOut(Struct):
     task: str
     reason: str
+
+
+class PastTaskOut(Struct):
+    task_id: str
+    task: str
+    title: str
+    seconds: int
+    attempts: int
+    tokens: int
+    measured: float
 
 
 class PauseIn(Struct):
@@ -646,6 +663,15 @@ TaskStatus: TypeAlias = Literal[
 ]
 
 
+class TookOut(Struct):
+    complexity: int
+    tasks: int
+    seconds: int
+    attempts: float
+    tokens: int
+    measured: float
+
+
 class TransferIn(Struct):
     project: Annotated[
         str,
@@ -812,6 +838,12 @@ class WebhookRotateIn(Struct):
     overlap_s: int | UnsetType = 86400
 
 
+class WeightOut(Struct):
+    name: str
+    weight: float
+    prior: float
+
+
 class WorkspaceIn(Struct):
     name: str
 
@@ -920,6 +952,35 @@ class BulkItemOut(Struct):
 
 class BulkOut(Struct):
     items: list_aliased[BulkItemOut]
+
+
+class CalibrationOut(Struct):
+    samples: int
+    error: float
+    prior_error: float
+    naive_error: float
+    calibrated_at: str
+    took: list_aliased[TookOut]
+
+
+class ComplexityModelOut(Struct):
+    weights: list_aliased[WeightOut]
+    calibration: CalibrationOut | None
+
+
+class ComplexityOut(Struct):
+    task: str
+    complexity: int | None
+    complexity_manual: int | None
+    complexity_auto: int | None
+    complexity_given: int | None
+    estimate: int
+    points: float
+    factors: list_aliased[FactorOut]
+    error: float | None
+    samples: int
+    expected: TookOut | None
+    similar: list_aliased[PastTaskOut]
 
 
 class DeliveryOut(Struct):

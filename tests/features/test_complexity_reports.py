@@ -131,7 +131,7 @@ async def test_scores_come_to_the_tasks_of_these_titles(ada: Person, database: D
     }  # fmt: skip
     assert set((await scores(ada, project="MASTER")).values()) == {None, 2}
     assert (await ada.get("/tasks/MASTER2-2"))["version"] == before["version"] + 1
-    assert event["payload"]["changes"] == {"complexity_auto": [None, 3]}
+    assert event["payload"]["changes"] == {"complexity_given": [None, 3]}
 
 
 async def test_what_became_of_each_score_is_reported(ada: Person, database: Database) -> None:

@@ -45,7 +45,7 @@ def as_here(record: ParsedTask, **changes: Any) -> Task:
         acceptance=tuple(AcceptanceItem(id=new_id(), text=text) for text in record.acceptance),
         status=record.status,
         priority=record.priority,
-        complexity_auto=record.complexity,
+        complexity_given=record.complexity,
         due_on=record.due_on,
         custom=record.custom,
         labels=record.labels,
@@ -72,7 +72,7 @@ def brought_in(task: Task, merge: Merge) -> Task:
 
 def taken_over(merge: Merge) -> dict[str, Any]:
     """What a merge brings in, under the names of a record."""
-    names = {"complexity_auto": "complexity"}
+    names = {"complexity_given": "complexity"}
     return {names.get(name, name): value for name, value in merge.edit.items()}
 
 
@@ -162,7 +162,7 @@ def test_a_task_that_nobody_touched_becomes_what_the_newer_record_says(
     assert {name: getattr(after, name) for name in names} == {
         name: getattr(there, name) for name in names
     }
-    assert (after.complexity_auto, after.custom) == (there.complexity, there.custom)
+    assert (after.complexity_given, after.custom) == (there.complexity, there.custom)
     assert merge.conflicts == []
 
 
@@ -231,5 +231,5 @@ def test_only_the_complexity_counts_of_a_file_that_says_nothing_else() -> None:
 
     merge = merged(base, theirs, as_here(before), our_parent=None)
 
-    assert merge.edit == {"complexity_auto": 8}
+    assert merge.edit == {"complexity_given": 8}
     assert merge.changed == ["complexity"]

@@ -222,6 +222,8 @@ EXAMPLES: dict[str, Example] = {
     "replayWebhookDelivery": Example(),
     "removeWebhook": Example(),
     "getLiveness": Example(),
+    "getComplexityModel": Example(),
+    "explainComplexity": Example(),
     "listAlerts": Example(query={"limit": "200"}),
     "listJobs": Example(query={"limit": "200"}),
     "getJob": Example(),

@@ -139,6 +139,8 @@ COMMANDS = {
     "unrecurTask": "task recur",
     "setTaskStatus": "task status",
     "whyTask": "task why",
+    "explainComplexity": "task complexity",
+    "getComplexityModel": "task complexity",
     "listUsers": "user list",
     "inviteUser": "user invite",
     "getUser": "user get",

@@ -14,6 +14,7 @@ RUNS_STATEMENTS = {
     "candidates",
     "leases",
     "listing",
+    "outcomes",
     "liveness_reading",
     "labels",
     "graph_reading",

@@ -13,16 +13,19 @@ from nexus.clients.webhooks import Answer
 from nexus.entrypoints.http import API, Nexus
 from nexus.features.alerts.domain import AlertRule
 from nexus.features.alerts.wiring import alert_service
+from nexus.features.estimates.calibrating import MIN_SAMPLES, calibrated
 from nexus.features.identity.domain import User
 from nexus.features.identity.service import hash_password
 from nexus.features.identity.wiring import session_service, user_service
 from nexus.features.imports.jobs import run_waiting
+from nexus.features.tasks.wiring import complexity_service
 from nexus.features.webhooks.domain import DeliveryId
 from nexus.features.webhooks.jobs import hand_out
 from nexus.features.webhooks.wiring import handing
 from nexus.features.workspaces.repository import MemberRepository
 from nexus.features.workspaces.service import join
 from nexus.platform.actor import ActorId, Role
+from nexus.platform.clock import now
 from nexus.platform.columns import Base
 from nexus.platform.database import Database
 from nexus.platform.http.authentication import csrf_token
@@ -146,6 +149,7 @@ async def a_world(
     async with database.transaction(world.owner.workspace_id) as tx:
         causes = {(AlertRule.JOB_FAILED, f"job:{number}"): "It failed." for number in range(size)}
         await alert_service(tx).settle(causes)
+    await _learn(database, world)
     await ask_for_import(world, "that waits")
     return world
 
@@ -316,6 +320,18 @@ async def _add_the_rest(world: World, size: int) -> None:
         things["view"] = view["id"]
         field = {"key": f"f{number}_{things['project'].lower()}", "name": "Field", "type": "text"}
         things["field"] = (await owner.post(f"/projects/{things['project']}/fields", field))["key"]
+
+
+async def _learn(database: Database, world: World) -> None:
+    """A finished task and what it took, and a model that has learned from a dozen of it."""
+    done = await world.owner.a_task(world.things["project"], world.marker)
+    for status in ("in_progress", "done"):
+        await world.owner.call("PATCH", f"/tasks/{done['key']}/status", json={"status": status})
+    async with database.transaction(world.owner.workspace_id) as tx:
+        complexities = complexity_service(tx)
+        await complexities.take_in()
+        model = calibrated((await complexities.samples())[:1] * MIN_SAMPLES, now())
+        await complexities.learn(world.owner.workspace_id, model)
 
 
 async def _send_webhooks(database: Database, world: World, size: int) -> None:

@@ -31,6 +31,7 @@ from nexus.features.runs.parts_cli import app as run_part_commands
 from nexus.features.runs.parts_cli import holds as hold_commands
 from nexus.features.tasks.cli import app as task_commands
 from nexus.features.tasks.cli import next_tasks
+from nexus.features.tasks.complexity_cli import app as complexity_commands
 from nexus.features.tasks.parts_cli import app as part_commands
 from nexus.features.tasks.parts_cli import labels as label_commands
 from nexus.features.views.cli import app as view_commands
@@ -83,6 +84,7 @@ app.command("next")(next_tasks)
 app.command("claim")(claim_task)
 task_commands.add_typer(part_commands)
 task_commands.add_typer(hold_commands)
+task_commands.add_typer(complexity_commands)
 run_commands.add_typer(run_part_commands)
 agent_commands.add_typer(dispatch_commands)
 task_commands.add_typer(comment_commands)

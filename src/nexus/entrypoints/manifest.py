@@ -5,6 +5,7 @@ from nexus.features.alerts import jobs as alert_jobs
 from nexus.features.alerts.controller import AlertController
 from nexus.features.budgets.controller import BudgetController
 from nexus.features.comments.controller import CommentController
+from nexus.features.estimates.controller import ComplexityModelController
 from nexus.features.events.controller import ActivityController, EventController
 from nexus.features.fields.controller import FieldController
 from nexus.features.identity import jobs as identity_jobs
@@ -29,6 +30,7 @@ from nexus.features.runs.dispatch_controller import (
 )
 from nexus.features.runs.proof_controller import EvidenceController, QuestionController
 from nexus.features.tasks import jobs as task_jobs
+from nexus.features.tasks.complexity_controller import ComplexityController
 from nexus.features.tasks.controller import ProjectGraphController, TaskController
 from nexus.features.tasks.liveness_controller import LivenessController
 from nexus.features.tasks.parts_controller import (
@@ -52,6 +54,7 @@ from nexus.platform.jobs.declaring import Queue
 
 CONTROLLERS = [
     TaskController,
+    ComplexityController,
     DependencyController,
     LinkController,
     CommentController,
@@ -73,6 +76,7 @@ CONTROLLERS = [
     EvidenceController,
     WorkLimitController,
     LivenessController,
+    ComplexityModelController,
     BudgetController,
     UserController,
     InvitationController,

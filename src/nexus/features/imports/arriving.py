@@ -279,7 +279,7 @@ def _arrival(one: Import, decision: Decision, unnamed: Container[str]) -> Import
             priority=record.priority,
             due_on=record.due_on,
             custom=record.custom,
-            complexity_auto=record.complexity,
+            complexity_given=record.complexity,
         ),
         status=record.status,
         acceptance=record.acceptance,

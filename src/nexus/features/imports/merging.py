@@ -29,7 +29,7 @@ class Merge:
 
     @property
     def changed(self) -> list[str]:
-        names = [{"complexity_auto": "complexity"}.get(name, name) for name in self.edit]
+        names = [{"complexity_given": "complexity"}.get(name, name) for name in self.edit]
         return names + (["parent"] if self.is_new_parent else [])
 
 
@@ -106,7 +106,7 @@ def _here(ours: Task, our_parent: str | None, custom: Iterable[str]) -> dict[str
         "priority": ours.priority.value,
         "acceptance": [item.text for item in ours.acceptance],
         "labels": list(ours.labels),
-        "complexity": ours.complexity_auto,
+        "complexity": ours.complexity_given,
         "due_on": ours.due_on.isoformat() if ours.due_on else None,
         "custom": {name: ours.custom[name] for name in custom if name in ours.custom},
         "parent": our_parent,
@@ -129,7 +129,7 @@ def _as_edit(edit: Mapping[str, Any], ours: Task, base_custom: Mapping[str, Any]
     if "priority" in values:
         values["priority"] = Priority(values["priority"])
     if "complexity" in values:
-        values["complexity_auto"] = values.pop("complexity")
+        values["complexity_given"] = values.pop("complexity")
     if "due_on" in values:
         values["due_on"] = date.fromisoformat(values["due_on"]) if values["due_on"] else None
     if "custom" in values:

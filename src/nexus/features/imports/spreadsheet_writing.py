@@ -118,7 +118,7 @@ class CsvWriter:
             "parent": outgoing.parent,
             "depends_on": self._joined(outgoing.depends_on),
             "labels": self._joined(task.labels),
-            "complexity": task.complexity,
+            "complexity": task.complexity_said,
             "due_on": self._moment(task.due_on),
             "description": task.description,
             "details": task.details,

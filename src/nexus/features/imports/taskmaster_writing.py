@@ -231,7 +231,7 @@ def _values(outgoing: Outgoing) -> dict[str, tuple[str, Any]]:
         "test_strategy": ("testStrategy", task.test_strategy),
         "status": ("status", STATUSES[task.status]),
         "priority": ("priority", priority),
-        "complexity": ("complexity", task.complexity),
+        "complexity": ("complexity", task.complexity_said),
         "acceptance": ("acceptanceCriteria", [item.text for item in task.acceptance]),
         "labels": ("labels", list(task.labels)),
         "due_on": ("dueDate", task.due_on.isoformat() if task.due_on else None),

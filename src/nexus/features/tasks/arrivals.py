@@ -183,6 +183,7 @@ def _task(one: ImportedTask, project: Project, number: int, by: Actor) -> Task:
         project_id=project.id,
         project_key=project.key,
         number=number,
+        complexity_auto=one.fields.get("complexity_given"),  # else a job estimates it
         acceptance=tuple(AcceptanceItem(id=new_id(), text=text) for text in one.acceptance),
         status=one.status,
         parent_id=one.parent_id,

@@ -133,6 +133,7 @@ class BulkService:
             new = await self._edited(at_place, item, people, labels)
             if changes_of(old, new) or new.status is not old.status:
                 new = replace(new, version=old.version + 1, updated_at=now())
+                new = await self._maker.scored(new, was=old)
             changes.append(_Change(old=old, placed=at_place, new=new))
         return changes
 

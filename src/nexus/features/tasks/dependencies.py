@@ -23,6 +23,7 @@ from nexus.features.tasks.graph import (
 )
 from nexus.features.tasks.holds import attributed
 from nexus.features.tasks.repository import TaskRepository
+from nexus.features.tasks.scoring import Scorer
 from nexus.platform.actor import Actor
 from nexus.platform.clock import now
 from nexus.platform.events import EventLog
@@ -204,9 +205,12 @@ class TaskGraph:
 
 
 class DependencyService:
-    def __init__(self, tasks: TaskRepository, graph: TaskGraph, events: EventLog) -> None:
+    def __init__(
+        self, tasks: TaskRepository, graph: TaskGraph, scorer: Scorer, events: EventLog
+    ) -> None:
         self._tasks = tasks
         self._graph = graph
+        self._scorer = scorer
         self._events = events
 
     async def list_dependencies(self, ref: str) -> Sequence[TaskBrief]:
@@ -232,6 +236,7 @@ class DependencyService:
             updated_at=now(),
         )
 
+        new = await self._scorer.scored(new, was=old)
         await self._tasks.save(new, was=old)
         await self._graph.add_dependency(new, other, by=by)
         self._events.record(
@@ -262,6 +267,7 @@ class DependencyService:
             updated_at=now(),
         )
 
+        new = await self._scorer.scored(new, was=old)
         await self._tasks.save(new, was=old)
         freed = await self._graph.remove_dependency(new, other.brief())
         self._events.record(

@@ -141,6 +141,7 @@ class Task:
     status: TaskStatus = TaskStatus.TODO
     priority: Priority = Priority.NONE
     complexity_auto: int | None = None
+    complexity_given: int | None = None
     complexity_manual: int | None = None
     due_on: date | None = None
     repository_id: UUID | None = None
@@ -179,6 +180,11 @@ class Task:
     @property
     def complexity(self) -> int | None:
         return self.complexity_manual or self.complexity_auto
+
+    @property
+    def complexity_said(self) -> int | None:
+        """What people or a file say of it; no estimate."""
+        return self.complexity_manual or self.complexity_given
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -304,7 +310,7 @@ class TaskFields(TypedDict, total=False):
     due_on: date | None
     repository_id: UUID | None
     custom: Mapping[str, Any]
-    complexity_auto: int | None
+    complexity_given: int | None
     footprint: tuple[str, ...]
 
 

@@ -282,7 +282,11 @@ class HoldOut(Struct, frozen=True):
 
 
 class TaskOut(Struct, frozen=True):
-    """A whole task. `is_ready` says whether the caller could begin it now."""
+    """A whole task. `is_ready` says whether the caller could begin it now.
+
+    Of its complexity counts the manual one, else `complexity_auto`: what a file or an accepted
+    proposal said, else the estimate.
+    """
 
     id: UUID
     key: str

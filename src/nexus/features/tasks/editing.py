@@ -18,7 +18,7 @@ _PLAIN_FIELDS = (
     "details",
     "test_strategy",
     "priority",
-    "complexity_auto",
+    "complexity_given",
     "complexity_manual",
     "due_on",
     "repository_id",

@@ -1,6 +1,14 @@
-"""What tasks do on a schedule: series go on, and what is adrift is mended."""
+"""What tasks do on a schedule: series go on, what is adrift is mended, complexity is learned."""
 
-from nexus.features.tasks.wiring import liveness_service, recurrence_service
+import asyncio
+from collections.abc import AsyncIterator
+
+from nexus.features.estimates.calibrating import calibrated
+from nexus.features.tasks.wiring import (
+    complexity_service,
+    liveness_service,
+    recurrence_service,
+)
 from nexus.platform.actor import WorkspaceId
 from nexus.platform.clock import now
 from nexus.platform.database import Database
@@ -45,15 +53,9 @@ async def repair_liveness(run: Run) -> None:
 async def repair_all(database: Database) -> int:
     """The same of all workspaces; how many tasks were mended."""
     mended = 0
-    last: WorkspaceId | None = None
-    while True:
-        async with database.system_reading() as tx:
-            some = await liveness_service(tx).list_workspaces(last, AT_A_TIME)
-        for workspace_id in some:
-            mended += await repair_workspace(database, workspace_id)
-        if len(some) < AT_A_TIME:
-            return mended
-        last = some[-1]
+    async for workspace_id in _workspaces(database):
+        mended += await repair_workspace(database, workspace_id)
+    return mended
 
 
 async def repair_workspace(database: Database, workspace_id: WorkspaceId) -> int:
@@ -65,4 +67,63 @@ async def repair_workspace(database: Database, workspace_id: WorkspaceId) -> int
         return sum((await liveness_service(tx).repair(workspace_id)).values())
 
 
-JOBS = [go_on, repair_liveness]
+@job("tasks.score_complexity", schedule="* * * * *")
+async def score_complexity(run: Run) -> None:
+    """Estimate the complexity of tasks that came in without one."""
+    await score_all(run.database)
+
+
+async def score_all(database: Database) -> int:
+    """The same of all workspaces, some tasks at a time; how many were estimated."""
+    scored = 0
+    while True:
+        async with database.system_reading() as tx:
+            some = await complexity_service(tx).list_workspaces_unscored()
+        if not some:
+            return scored
+        for workspace_id in some:
+            async with database.transaction(workspace_id) as tx:
+                scored += await complexity_service(tx).score_unscored()
+
+
+@job("tasks.calibrate_complexity", schedule="37 * * * *")
+async def calibrate_complexity(run: Run) -> None:
+    """Learn from the tasks that were finished, and estimate the open ones anew."""
+    async for workspace_id in _workspaces(run.database):
+        await calibrate_workspace(run.database, workspace_id)
+
+
+async def calibrate_workspace(database: Database, workspace_id: WorkspaceId) -> bool:
+    """The same of one workspace, if there is something to learn; whether there was."""
+    async with database.transaction(workspace_id) as tx:
+        if not await complexity_service(tx).take_in():
+            return False
+    async with database.reading(workspace_id) as tx:
+        samples = await complexity_service(tx).samples()
+    model = await asyncio.to_thread(calibrated, samples, now())
+    if model.calibration is None:
+        return False
+    async with database.transaction(workspace_id) as tx:
+        await complexity_service(tx).learn(workspace_id, model)
+
+    async with database.transaction(workspace_id) as tx:
+        last = await complexity_service(tx).score_again(None)
+    while last:
+        async with database.transaction(workspace_id) as tx:
+            last = await complexity_service(tx).score_again(last)
+    return True
+
+
+async def _workspaces(database: Database) -> AsyncIterator[WorkspaceId]:
+    last: WorkspaceId | None = None
+    while True:
+        async with database.system_reading() as tx:
+            some = await liveness_service(tx).list_workspaces(last, AT_A_TIME)
+        for workspace_id in some:
+            yield workspace_id
+        if len(some) < AT_A_TIME:
+            return
+        last = some[-1]
+
+
+JOBS = [go_on, repair_liveness, score_complexity, calibrate_complexity]

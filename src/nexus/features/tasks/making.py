@@ -28,6 +28,7 @@ from nexus.features.tasks.footprints import checked as footprint_checked
 from nexus.features.tasks.labels import Label, LabelRepository
 from nexus.features.tasks.ranks import rank_of_number
 from nexus.features.tasks.repository import TaskRepository
+from nexus.features.tasks.scoring import Scorer
 from nexus.platform.actor import Actor
 from nexus.platform.clock import now
 from nexus.platform.events import EventLog
@@ -38,11 +39,14 @@ MAX_CUSTOM_BYTES = 32 * 1024
 
 
 class FieldRules:
-    """What the fields of a task must fulfil that only the database knows."""
+    """What the fields of a task must fulfil that only the database knows, and make of it."""
 
-    def __init__(self, repositories: RepositoryService, fields: FieldService) -> None:
+    def __init__(
+        self, repositories: RepositoryService, fields: FieldService, scorer: Scorer
+    ) -> None:
         self._repositories = repositories
         self._fields = fields
+        self.scorer = scorer
 
     async def tidied(self, fields: TaskFields) -> TaskFields:
         """Raises CustomTooLarge, FootprintNotUsable or RepositoryUnknown."""
@@ -125,6 +129,10 @@ class TaskMaker:
             await self._rules.check_custom(project_id, fields["custom"], old)
         return await self._rules.tidied(fields)
 
+    async def scored(self, task: Task, *, was: Task) -> Task:
+        """A changed task with its complexity estimated anew."""
+        return await self._rules.scorer.scored(task, was=was)
+
     async def _born(
         self,
         draft: TaskDraft,
@@ -157,6 +165,7 @@ class TaskMaker:
             open_dependencies=place.open_dependencies,
         )
 
+        task = await self._rules.scorer.scored(task)
         await self._tasks.add([task])
         await self._tasks.parts.add_labels((task.id, label.id) for label in labels.values())
         await self._tasks.parts.add_assignees((task.id, one.id) for one in assignees)

@@ -159,7 +159,7 @@ class TaskRepository:
             select(func.count()).where(
                 TaskRow.workspace_id == self._tx.workspace_id,
                 TaskRow.parent_id == task_id,
-                TaskRow.complexity_auto.is_(None),
+                TaskRow.complexity_given.is_(None),
             )
         )
         return found.scalar_one()
@@ -171,9 +171,11 @@ class TaskRepository:
             .where(
                 TaskRow.workspace_id == self._tx.workspace_id,
                 TaskRow.parent_id == parent.id,
-                TaskRow.complexity_auto.is_(None),
+                TaskRow.complexity_given.is_(None),
             )
-            .values(complexity_auto=parent.complexity_auto)
+            .values(
+                complexity_given=parent.complexity_given, complexity_auto=parent.complexity_given
+            )
         )
         return changed.rowcount
 

@@ -91,6 +91,7 @@ class TaskService:
             return old
 
         new = replace(new, version=old.version + 1, updated_at=at)
+        new = await self._maker.scored(new, was=old)
         await self._tasks.save(new, was=old)
         if "labels" in changes:
             known = await self._labels.ensure(new.labels)

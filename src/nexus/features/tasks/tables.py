@@ -13,6 +13,8 @@ from nexus.platform.columns import Base, ExactText, Json, Serial, TenantRow, wit
 # another one for (workspace_id, task_id) keeps it from walking through a whole workspace.
 _IS_READY = text("status = 'todo' AND open_dependencies = 0 AND open_subtasks = 0")
 
+_IS_UNSCORED = text("complexity_auto IS NULL")
+
 _IS_UNDER_WAY = text("state IN ('working', 'needs_input')")
 
 
@@ -37,6 +39,14 @@ class TaskRow(TenantRow, Base):
         Index("ix_tasks_number", "workspace_id", "project_key", "number"),
         Index("ix_tasks_status", "workspace_id", "status", "created_at", "id"),
         Index("ix_tasks_repository", "workspace_id", "repository_id"),
+        Index("ix_tasks_finished", "workspace_id", "finished_at", "id"),
+        Index(
+            "ix_tasks_unscored",
+            "workspace_id",
+            "id",
+            postgresql_where=_IS_UNSCORED,
+            sqlite_where=_IS_UNSCORED,
+        ),
         Index(
             "ix_tasks_ready",
             "workspace_id",
@@ -64,6 +74,7 @@ class TaskRow(TenantRow, Base):
     status: Mapped[str] = mapped_column(ExactText)
     priority: Mapped[int]
     complexity_auto: Mapped[int | None] = mapped_column(SmallInteger)
+    complexity_given: Mapped[int | None] = mapped_column(SmallInteger)
     complexity_manual: Mapped[int | None] = mapped_column(SmallInteger)
     due_on: Mapped[date | None]
     repository_id: Mapped[UUID | None]
@@ -288,6 +299,23 @@ class WorkLimitRow(TenantRow, Base):
     project_id: Mapped[UUID | None]
     repository_id: Mapped[UUID | None]
     max_running: Mapped[int]
+
+
+class TaskOutcomeRow(TenantRow, Base):
+    """What a task took that was finished at this moment, and its traits as numbers then."""
+
+    __tablename__ = "task_outcomes"
+    __table_args__ = (
+        within_workspace("task_id", "tasks"),
+        Index(None, "workspace_id", "finished_at"),
+    )
+
+    task_id: Mapped[UUID] = mapped_column(primary_key=True)
+    finished_at: Mapped[datetime]
+    features: Mapped[dict[str, Any]] = mapped_column(Json)
+    seconds: Mapped[int] = mapped_column(BigInteger)
+    attempts: Mapped[int]
+    tokens: Mapped[int] = mapped_column(BigInteger)
 
 
 class LabelRow(TenantRow, Base):

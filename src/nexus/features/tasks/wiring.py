@@ -1,5 +1,6 @@
 """How the services of tasks are put together."""
 
+from nexus.features.estimates.wiring import estimate_service
 from nexus.features.fields.wiring import field_service
 from nexus.features.projects.wiring import project_service
 from nexus.features.repositories.wiring import repository_service
@@ -14,22 +15,33 @@ from nexus.features.tasks.graph_reading import GraphReader
 from nexus.features.tasks.holding import HoldService
 from nexus.features.tasks.labelling import LabelService
 from nexus.features.tasks.labels import LabelRepository
+from nexus.features.tasks.learning import ComplexityService
 from nexus.features.tasks.leases import LeaseRepository
 from nexus.features.tasks.linking import LinkService
 from nexus.features.tasks.liveness_reading import LivenessReader
 from nexus.features.tasks.making import FieldRules, TaskMaker
 from nexus.features.tasks.moving import HoldEnder, StatusMover
+from nexus.features.tasks.outcomes import OutcomeRepository
 from nexus.features.tasks.overview import OverviewService
 from nexus.features.tasks.recurrences import RecurrenceRepository
 from nexus.features.tasks.recurring import RecurrenceService, Series
 from nexus.features.tasks.repository import TaskRepository
 from nexus.features.tasks.reviving import LivenessService
 from nexus.features.tasks.run_reading import RunReader
+from nexus.features.tasks.scoring import Scorer
 from nexus.features.tasks.selecting import CandidateService
 from nexus.features.tasks.service import TaskService
 from nexus.features.tasks.summaries import SummaryRepository
 from nexus.features.tasks.transferring import TransferService
 from nexus.platform.database import Transaction
+
+
+def scorer(tx: Transaction) -> Scorer:
+    return Scorer(estimate_service(tx))
+
+
+def complexity_service(tx: Transaction) -> ComplexityService:
+    return ComplexityService(TaskRepository(tx), OutcomeRepository(tx), estimate_service(tx))
 
 
 def task_service(tx: Transaction) -> TaskService:
@@ -54,7 +66,7 @@ def hold_service(tx: Transaction) -> HoldService:
 
 def assignment_service(tx: Transaction) -> AssignmentService:
     return AssignmentService(
-        TaskRepository(tx), LeaseRepository(tx), RunReader(tx), status_mover(tx)
+        TaskRepository(tx), LeaseRepository(tx), RunReader(tx), status_mover(tx), scorer(tx)
     )
 
 
@@ -75,7 +87,7 @@ def task_maker(tx: Transaction) -> TaskMaker:
         LabelRepository(tx),
         TaskGraph(tasks, EdgeRepository(tx)),
         project_service(tx),
-        FieldRules(repository_service(tx), field_service(tx)),
+        FieldRules(repository_service(tx), field_service(tx), scorer(tx)),
         tx.events,
     )
 
@@ -105,7 +117,8 @@ def transfer_service(tx: Transaction) -> TransferService:
 
 def dependency_service(tx: Transaction) -> DependencyService:
     tasks = TaskRepository(tx)
-    return DependencyService(tasks, TaskGraph(tasks, EdgeRepository(tx)), tx.events)
+    graph = TaskGraph(tasks, EdgeRepository(tx))
+    return DependencyService(tasks, graph, scorer(tx), tx.events)
 
 
 def link_service(tx: Transaction) -> LinkService:
