@@ -253,6 +253,22 @@ class NexusClient(Connection):
         """Say that a project is no longer about a repository."""
         return self.call("DELETE", f"/api/v1/projects/{segment(key)}/repositories/{segment(repository_id)}", type(None), idempotency_key=idempotency_key)
 
+    def list_proposals(self, *, task: str | None = None, state: str | None = None, cursor: str | None = None, limit: int | None = None) -> models.ProposalPage:
+        """List proposals to split tasks, newest first."""
+        return self.call("GET", "/api/v1/proposals", models.ProposalPage, query={"task": task, "state": state, "cursor": cursor, "limit": limit})
+
+    def get_proposal(self, proposal_id: object) -> models.ProposalOut:
+        """Get a proposal."""
+        return self.call("GET", f"/api/v1/proposals/{segment(proposal_id)}", models.ProposalOut)
+
+    def accept_proposal(self, proposal_id: object, *, idempotency_key: str | None = None) -> models.ProposalOut:
+        """Split a task as proposed."""
+        return self.call("POST", f"/api/v1/proposals/{segment(proposal_id)}/acceptance", models.ProposalOut, idempotency_key=idempotency_key)
+
+    def reject_proposal(self, proposal_id: object, body: models.ProposalRejectionIn, *, idempotency_key: str | None = None) -> models.ProposalOut:
+        """Do without a proposal."""
+        return self.call("POST", f"/api/v1/proposals/{segment(proposal_id)}/rejection", models.ProposalOut, body=body, idempotency_key=idempotency_key)
+
     def list_repositories(self, *, archived: bool | None = None, cursor: str | None = None, limit: int | None = None) -> models.RepositoryPage:
         """List repositories."""
         return self.call("GET", "/api/v1/repositories", models.RepositoryPage, query={"archived": archived, "cursor": cursor, "limit": limit})
@@ -440,6 +456,10 @@ class NexusClient(Connection):
     def transfer_task(self, task: object, body: models.TransferIn, *, idempotency_key: str | None = None, if_match: int | None = None) -> models.TaskOut:
         """Move a task and its subtasks to another project."""
         return self.call("PATCH", f"/api/v1/tasks/{segment(task)}/project", models.TaskOut, body=body, idempotency_key=idempotency_key, if_match=if_match)
+
+    def expand_task(self, task: object, body: models.ProposalIn, *, idempotency_key: str | None = None) -> models.ProposalOut:
+        """Propose how to split a task, or let a language model do so."""
+        return self.call("POST", f"/api/v1/tasks/{segment(task)}/proposals", models.ProposalOut, body=body, idempotency_key=idempotency_key)
 
     def recur_task(self, task: object, body: models.RecurrenceIn, *, idempotency_key: str | None = None) -> models.TaskOut:
         """Let a task come again by a rule."""

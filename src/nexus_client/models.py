@@ -201,6 +201,14 @@ class EventPage(Struct):
 EvidenceKind: TypeAlias = Literal["commit", "pull_request", "check", "command", "link"]
 
 
+Expansion: TypeAlias = Annotated[
+    Literal["person", "policy"],
+    Meta(
+        description="Who accepts a proposal to split a task: a person, or nobody needs to."
+    ),
+]
+
+
 class ExplanationOut(Struct):
     priority: Literal["critical", "high", "medium", "low", "none"]
     unlock_depth: int
@@ -441,12 +449,14 @@ class PolicyIn(Struct):
     landing: Landing | UnsetType = "in_review"
     acceptors: Acceptors | UnsetType = "people"
     evidence: list_aliased[EvidenceKind] | UnsetType = UNSET
+    expansion: Expansion | UnsetType = "person"
 
 
 class PolicyOut(Struct):
     landing: Landing
     acceptors: Acceptors
     evidence: list_aliased[EvidenceKind]
+    expansion: Expansion
 
 
 class PositionIn(Struct):
@@ -484,6 +494,24 @@ class ProjectRepositoryOut(Struct):
 class ProjectRepositoryPage(Struct):
     items: list_aliased[ProjectRepositoryOut]
     next_cursor: str | None
+
+
+class ProposalRejectionIn(Struct):
+    reason: str | UnsetType = ""
+
+
+ProposalState: TypeAlias = Annotated[
+    Literal["asked", "open", "accepted", "rejected", "failed"],
+    Meta(
+        description="`asked`: the language model has not answered yet; `open`: somebody is to decide."
+    ),
+]
+
+
+class ProposerOut(Struct):
+    id: str
+    kind: ActorKind
+    name: str
 
 
 Provider: TypeAlias = Literal["github", "gitlab", "other"]
@@ -618,6 +646,23 @@ class SignInIn(Struct):
 class SignedInOut(Struct):
     session: SessionOut
     csrf_token: str
+
+
+class SubtaskIn(Struct):
+    title: str
+    description: str | UnsetType = ""
+    acceptance: list_aliased[str] | UnsetType = UNSET
+    complexity: int | None | UnsetType = UNSET
+    depends_on: list_aliased[int] | UnsetType = UNSET
+
+
+class SubtaskOut(Struct):
+    number: int
+    title: str
+    description: str
+    acceptance: list_aliased[str]
+    complexity: int | None
+    depends_on: list_aliased[int]
 
 
 class TaskPatch(Struct):
@@ -1276,6 +1321,36 @@ class ProjectPatch(Struct):
     visibility: Visibility | UnsetType = UNSET
     lead_id: str | UnsetType = UNSET
     archived: bool | UnsetType = UNSET
+
+
+class ProposalIn(Struct):
+    instructions: str | UnsetType = ""
+    reasoning: str | UnsetType = ""
+    complexity: int | None | UnsetType = UNSET
+    subtasks: list_aliased[SubtaskIn] | UnsetType = UNSET
+
+
+class ProposalOut(Struct):
+    id: str
+    task_id: str
+    task: str
+    state: ProposalState
+    complexity: int | None
+    reasoning: str
+    subtasks: list_aliased[SubtaskOut]
+    instructions: str
+    model: str
+    reason: str
+    created: list_aliased[str]
+    proposed_by: ProposerOut
+    created_at: str
+    decided_at: str | None
+    decided_by: ProposerOut | None
+
+
+class ProposalPage(Struct):
+    items: list_aliased[ProposalOut]
+    next_cursor: str | None
 
 
 class RecurrenceIn(Struct):

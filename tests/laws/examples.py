@@ -52,6 +52,7 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
     "question_id": ("question",),
     "evidence_id": ("evidence",),
     "budget_id": ("budget",),
+    "proposal_id": ("proposal",),
 }
 """Path parameter -> the things of a world that it may name; the first one unless all are tried."""
 
@@ -224,6 +225,11 @@ EXAMPLES: dict[str, Example] = {
     "getLiveness": Example(),
     "getComplexityModel": Example(),
     "explainComplexity": Example(),
+    "expandTask": Example(body=lambda _: {"complexity": 5, "subtasks": [{"title": "A part"}]}),
+    "listProposals": Example(query={"limit": "200"}),
+    "getProposal": Example(),
+    "acceptProposal": Example(),
+    "rejectProposal": Example(path={"proposal_id": "rejected_proposal"}, body=lambda _: {}),
     "listAlerts": Example(query={"limit": "200"}),
     "listJobs": Example(query={"limit": "200"}),
     "getJob": Example(),

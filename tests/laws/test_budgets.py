@@ -30,6 +30,7 @@ EXCEPTIONS: dict[str, tuple[int, str]] = {
     "submitRun": (13, f"the project's policy, {_CLAIM}"),
     "acceptRun": (12, f"the project's policy, {_CLAIM}"),
     "removeAgent": (12, f"all that it holds is let go, set by set: {_CLAIM}"),
+    "acceptProposal": (14, f"new subtasks at once, whose place in the graph is {_GRAPH}"),
     "listProjectRepositories": (4, _TWO_FEATURES),
     "exportTasks": (12, "a file, in pages of 200 tasks that take five statements each"),
 }

@@ -247,6 +247,11 @@ async def _add_tasks(world: World, assignees: list[str], size: int) -> None:
         linked = await owner.post(f"/tasks/{task['key']}/links", link)
         said = {"body": f"{marker} @{things['handle']}"}
         comment = await owner.post(f"/tasks/{task['key']}/comments", said)
+        proposal = {"subtasks": [{"title": marker, "description": marker}] * max(size // 2, 1)}
+        split = await owner.a_task(project, marker)
+        for name in ("proposal", "rejected_proposal"):
+            made = await owner.post(f"/tasks/{split['key']}/proposals", proposal)
+            things[name] = made["id"]
         things.update(link=linked["links"][0]["id"], comment=comment["id"])
 
 

@@ -23,6 +23,8 @@ from nexus.features.imports.cli import app as import_commands
 from nexus.features.jobs.cli import app as job_commands
 from nexus.features.keys.cli import app as key_commands
 from nexus.features.projects.cli import app as project_commands
+from nexus.features.proposals.cli import app as proposal_commands
+from nexus.features.proposals.cli import tasks as expansion_commands
 from nexus.features.repositories.cli import app as repository_commands
 from nexus.features.runs.cli import app as run_commands
 from nexus.features.runs.cli import claim_task
@@ -52,6 +54,7 @@ class InOrder(TyperGroup):
             "run",
             "agent",
             "budget",
+            "proposal",
             "view",
             "project",
             "field",
@@ -85,6 +88,7 @@ app.command("claim")(claim_task)
 task_commands.add_typer(part_commands)
 task_commands.add_typer(hold_commands)
 task_commands.add_typer(complexity_commands)
+task_commands.add_typer(expansion_commands)
 run_commands.add_typer(run_part_commands)
 agent_commands.add_typer(dispatch_commands)
 task_commands.add_typer(comment_commands)
@@ -92,6 +96,7 @@ app.add_typer(task_commands)
 app.add_typer(agent_commands)
 app.add_typer(run_commands)
 app.add_typer(budget_commands)
+app.add_typer(proposal_commands)
 app.add_typer(view_commands)
 app.add_typer(project_commands)
 app.add_typer(field_commands)

@@ -153,6 +153,7 @@ def _provided_to_controllers(
         "allowed_origins": _value(frozenset(http.cors_origins)),
         "cookies_secure": _value(public_url.startswith("https:")),
         "public_url": _value(public_url),
+        "asks_model": _value(settings.language_model.url is not None),
     }
 
 

@@ -20,6 +20,8 @@ from nexus.features.projects.controller import (
     ProjectMemberController,
     ProjectRepositoryController,
 )
+from nexus.features.proposals import jobs as proposal_jobs
+from nexus.features.proposals.controller import ExpansionController, ProposalController
 from nexus.features.repositories.controller import RepositoryController
 from nexus.features.runs import jobs as run_jobs
 from nexus.features.runs.controller import RunController
@@ -55,6 +57,8 @@ from nexus.platform.jobs.declaring import Queue
 CONTROLLERS = [
     TaskController,
     ComplexityController,
+    ExpansionController,
+    ProposalController,
     DependencyController,
     LinkController,
     CommentController,
@@ -97,6 +101,7 @@ JOBS = [
     *import_jobs.JOBS,
     *task_jobs.JOBS,
     *run_jobs.JOBS,
+    *proposal_jobs.JOBS,
     *identity_jobs.JOBS,
     *webhook_jobs.JOBS,
     *workspace_jobs.JOBS,

@@ -12,8 +12,10 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, supp
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, NoReturn
 
+from nexus.clients.language_models import LanguageModel
 from nexus.clients.webhooks import WebhookClient
 from nexus.entrypoints.manifest import JOBS, QUEUES
+from nexus.features.proposals.jobs import Models
 from nexus.features.webhooks.watching import watch
 from nexus.platform import reporting, tracing
 from nexus.platform.backups import BackupPlan
@@ -189,8 +191,11 @@ def _relay(database: Database, settings: Settings) -> Relay | None:
 async def working(database: Database, settings: Settings) -> AsyncGenerator[None]:
     """Carry out jobs in this process. Raises CannotServe where another one does, on SQLite."""
     client = WebhookClient(settings.webhooks.allowed_networks)
+    model = language_model(settings)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(client.close)
+        if model:
+            stack.push_async_callback(model.close)
         try:
             await stack.enter_async_context(
                 engine.working(
@@ -198,7 +203,11 @@ async def working(database: Database, settings: Settings) -> AsyncGenerator[None
                     direct_url(settings),
                     JOBS,
                     queues=QUEUES,
-                    given={WebhookClient: client, BackupPlan: backup_plan(settings)},
+                    given={
+                        WebhookClient: client,
+                        BackupPlan: backup_plan(settings),
+                        Models: Models(default=model),
+                    },
                     drain_s=settings.jobs.drain_s,
                 )
             )
@@ -210,6 +219,15 @@ async def working(database: Database, settings: Settings) -> AsyncGenerator[None
         finally:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
+
+
+def language_model(settings: Settings) -> LanguageModel | None:
+    """What is asked to split tasks, if one is set up."""
+    wanted = settings.language_model
+    if wanted.url is None:
+        return None
+    key = wanted.key.get_secret_value() if wanted.key else None
+    return LanguageModel(wanted.url, wanted.name, key, wanted.timeout_s)
 
 
 def backup_plan(settings: Settings) -> BackupPlan:

@@ -105,6 +105,20 @@ class WebhookSettings(_Group):
     )
 
 
+class LanguageModelSettings(_Group):
+    url: str | None = Field(
+        default=None,
+        pattern="^https?://",
+        description="Base URL of an OpenAI-compatible API that proposes how to split tasks, such "
+        "as https://api.openai.com/v1 or http://localhost:11434/v1. Nothing is sent without it.",
+    )
+    key: SecretStr | None = Field(default=None, description="Its API key, if it wants one.")
+    name: str = Field(default="gpt-5-mini", description="Which model to ask there.")
+    timeout_s: Annotated[float, Field(gt=0, le=3600)] = Field(
+        default=120.0, description="Seconds that an answer may take."
+    )
+
+
 class RedisSettings(_Group):
     url: SecretStr | None = Field(
         default=None,
@@ -195,6 +209,7 @@ class Settings(BaseSettings):
     identity: IdentitySettings = IdentitySettings()
     jobs: JobSettings = JobSettings()
     webhooks: WebhookSettings = WebhookSettings()
+    language_model: LanguageModelSettings = LanguageModelSettings()
     redis: RedisSettings = RedisSettings()
     backup: BackupSettings = BackupSettings()
     metrics: MetricsSettings = MetricsSettings()

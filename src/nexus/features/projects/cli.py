@@ -182,12 +182,16 @@ def set_project_policy(
             "command, link, with commas; 'none' where none is needed."
         ),
     ] = "commit,pull_request,check,command,link",
+    expansion: Annotated[
+        str,
+        typer.Option(help="Who accepts proposals to split tasks: person, or policy (nobody asks)."),
+    ] = "person",
     version: Annotated[
         int | None, typer.Option(help="Only if it is still at this version.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Say what it takes to finish a task of a project; its lead and admins may.
+    """Say what it takes to split and to finish a task of a project; its lead and admins may.
 
     An agent never accepts its own work, whatever the policy says.
 
@@ -198,7 +202,10 @@ def set_project_policy(
     """
     kinds = [] if evidence == "none" else [one.strip() for one in evidence.split(",")]
     policy = models.PolicyIn(
-        landing=cast("Any", landing), acceptors=cast("Any", acceptors), evidence=cast("Any", kinds)
+        landing=cast("Any", landing),
+        acceptors=cast("Any", acceptors),
+        evidence=cast("Any", kinds),
+        expansion=cast("Any", expansion),
     )
     project = client().set_project_policy(key, policy, if_match=version)
     sentence = f"{project.key} is at version {project.version}."

@@ -46,9 +46,16 @@ class EvidenceKind(StrEnum):
     LINK = "link"
 
 
+class Expansion(StrEnum):
+    """Who accepts a proposal to split a task: a person, or nobody needs to."""
+
+    PERSON = "person"
+    POLICY = "policy"
+
+
 @dataclass(frozen=True, kw_only=True)
 class WorkPolicy:
-    """What it takes to finish a task of a project.
+    """What it takes to split and to finish a task of a project.
 
     Each acceptance item needs evidence of one of the kinds in `evidence`; none of it is needed
     where there are no kinds. `leads` are the project's lead and admins.
@@ -57,6 +64,7 @@ class WorkPolicy:
     landing: Landing = Landing.IN_REVIEW
     acceptors: Acceptors = Acceptors.PEOPLE
     evidence: tuple[EvidenceKind, ...] = tuple(EvidenceKind)
+    expansion: Expansion = Expansion.PERSON
 
     def lets_accept(self, actor: Actor, lead_id: ActorId) -> bool:
         match self.acceptors:

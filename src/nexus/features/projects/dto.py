@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 from nexus.features.projects.domain import (
     Acceptors,
     EvidenceKind,
+    Expansion,
     Landing,
     Project,
     ProjectMember,
@@ -40,11 +41,12 @@ class ProjectPatch(Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class PolicyIn(Struct, forbid_unknown_fields=True, frozen=True):
-    """What it takes to finish a task. What is left out is as in a new project.
+    """What it takes to split and to finish a task. What is left out is as in a new project.
 
     `landing`: where submitted work lands. `acceptors`: who may accept it, never its agent;
     `leads` are the project's lead and admins. `evidence`: each acceptance item needs some of one
-    of these kinds; with none of them, none is needed.
+    of these kinds; with none of them, none is needed. `expansion`: whether a person accepts
+    proposals to split tasks, or they are accepted by this policy as they come.
     """
 
     landing: Landing = Landing.IN_REVIEW
@@ -52,21 +54,31 @@ class PolicyIn(Struct, forbid_unknown_fields=True, frozen=True):
     evidence: Annotated[list[EvidenceKind], Meta(max_length=5)] = field(
         default_factory=lambda: list(EvidenceKind)
     )
+    expansion: Expansion = Expansion.PERSON
 
     def policy(self) -> WorkPolicy:
         kinds = tuple(kind for kind in EvidenceKind if kind in self.evidence)
-        return WorkPolicy(landing=self.landing, acceptors=self.acceptors, evidence=kinds)
+        return WorkPolicy(
+            landing=self.landing,
+            acceptors=self.acceptors,
+            evidence=kinds,
+            expansion=self.expansion,
+        )
 
 
 class PolicyOut(Struct, frozen=True):
     landing: Landing
     acceptors: Acceptors
     evidence: list[EvidenceKind]
+    expansion: Expansion
 
     @classmethod
     def of(cls, policy: WorkPolicy) -> "PolicyOut":
         return cls(
-            landing=policy.landing, acceptors=policy.acceptors, evidence=list(policy.evidence)
+            landing=policy.landing,
+            acceptors=policy.acceptors,
+            evidence=list(policy.evidence),
+            expansion=policy.expansion,
         )
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from nexus.features.projects.domain import (
     Acceptors,
     EvidenceKind,
+    Expansion,
     Landing,
     Project,
     ProjectId,
@@ -241,6 +242,7 @@ def _columns(project: Project) -> dict[str, Any]:
         "landing": project.policy.landing.value,
         "acceptors": project.policy.acceptors.value,
         "evidence": [kind.value for kind in project.policy.evidence],
+        "expansion": project.policy.expansion.value,
         "version": project.version,
         "created_at": project.created_at,
         "archived_at": project.archived_at,
@@ -264,5 +266,6 @@ def _project(row: Row[Any]) -> Project:
             landing=Landing(row.landing),
             acceptors=Acceptors(row.acceptors),
             evidence=tuple(EvidenceKind(kind) for kind in row.evidence),
+            expansion=Expansion(row.expansion),
         ),
     )

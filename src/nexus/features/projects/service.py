@@ -149,7 +149,9 @@ class ProjectService:
         old.check_managed_by(by)
         if version not in {None, old.version}:
             raise Stale(what="project", current=old.version, given=version)
-        changes = changes_between(old.policy, policy, "landing", "acceptors", "evidence")
+        changes = changes_between(
+            old.policy, policy, "landing", "acceptors", "evidence", "expansion"
+        )
         if not changes:
             return old
         new = replace(old, policy=policy, version=old.version + 1)

@@ -31,6 +31,7 @@ class ProjectRow(TenantRow, Base):
     landing: Mapped[str]
     acceptors: Mapped[str]
     evidence: Mapped[list[Any]] = mapped_column(Json)
+    expansion: Mapped[str]
     created_at: Mapped[datetime]
     archived_at: Mapped[datetime | None]
 

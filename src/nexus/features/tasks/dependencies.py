@@ -86,6 +86,15 @@ class TaskGraph:
             return _with_unlocks(task, await self.refresh_unlocks([finish(task.id)]))
         return task
 
+    async def born_together(self, tasks: Sequence[Task], parent: Task, *, by: Actor) -> list[Task]:
+        """The same for new subtasks of one task that wait for earlier ones among them alone."""
+        pairs = [(task.id, other.id) for task in tasks for other in task.dependencies]
+        if pairs:
+            await self._edges.add(pairs, by=by.id, at=tasks[0].created_at)
+        await self._edges.change_open_subtasks(parent.id, len(tasks))
+        changed = await self.refresh_unlocks([finish(task.id) for task in tasks])
+        return [_with_unlocks(task, changed) for task in tasks]
+
     async def with_parent(self, task: Task, parent: str | None) -> Task:
         """The task below another one, or (None) on its own. Saves nothing."""
         wanted = TaskRef.in_field(parent, "parent") if parent else None

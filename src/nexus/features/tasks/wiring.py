@@ -31,6 +31,7 @@ from nexus.features.tasks.run_reading import RunReader
 from nexus.features.tasks.scoring import Scorer
 from nexus.features.tasks.selecting import CandidateService
 from nexus.features.tasks.service import TaskService
+from nexus.features.tasks.splitting import TaskSplitter
 from nexus.features.tasks.summaries import SummaryRepository
 from nexus.features.tasks.transferring import TransferService
 from nexus.platform.database import Transaction
@@ -119,6 +120,12 @@ def dependency_service(tx: Transaction) -> DependencyService:
     tasks = TaskRepository(tx)
     graph = TaskGraph(tasks, EdgeRepository(tx))
     return DependencyService(tasks, graph, scorer(tx), tx.events)
+
+
+def task_splitter(tx: Transaction) -> TaskSplitter:
+    tasks = TaskRepository(tx)
+    graph = TaskGraph(tasks, EdgeRepository(tx))
+    return TaskSplitter(tasks, graph, project_service(tx), scorer(tx), tx.events)
 
 
 def link_service(tx: Transaction) -> LinkService:

@@ -1,9 +1,9 @@
-"""Complexity: what it was said to be, what finished tasks took, and the model that learns from it."""
+"""Complexity: what was said of it, what finished tasks took, what is learned; proposals."""
 
 import sqlalchemy as sa
 from alembic import op
 
-from nexus.platform.columns import Instant, Json
+from nexus.platform.columns import ExactText, Instant, Json
 
 revision = "202611211748"
 down_revision = "202611211509"
@@ -46,6 +46,47 @@ def upgrade() -> None:
         "task_outcomes",
         ["workspace_id", "finished_at"],
     )
+    op.create_table(
+        "proposals",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("workspace_id", sa.Uuid(), nullable=False),
+        sa.Column("task_id", sa.Uuid(), nullable=False),
+        sa.Column("state", ExactText, nullable=False),
+        sa.Column("instructions", sa.Text(), nullable=False),
+        sa.Column("content", Json, nullable=True),
+        sa.Column("model", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("created", Json, nullable=False),
+        sa.Column("proposed_by", sa.Uuid(), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("decided_at", Instant(), nullable=True),
+        sa.Column("decided_by", sa.Uuid(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["workspace_id"], ["workspaces.id"], name=op.f("fk_proposals_workspace_id")
+        ),
+        *(
+            sa.ForeignKeyConstraint(
+                ["workspace_id", column],
+                [f"{table}.workspace_id", f"{table}.id"],
+                name=op.f(f"fk_proposals_workspace_id_{column}"),
+            )
+            for column, table in (
+                ("task_id", "tasks"),
+                ("proposed_by", "actors"),
+                ("decided_by", "actors"),
+            )
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_proposals")),
+        sa.UniqueConstraint("workspace_id", "id", name=op.f("uq_proposals_workspace_id_id")),
+    )
+    op.create_index("ix_proposals_newest", "proposals", ["workspace_id", "created_at", "id"])
+    op.create_index(
+        "ix_proposals_of_task", "proposals", ["workspace_id", "task_id", "created_at", "id"]
+    )
+    op.create_index("ix_proposals_state", "proposals", ["state", "created_at"])
+    op.add_column(
+        "projects", sa.Column("expansion", sa.Text(), nullable=False, server_default="person")
+    )
     op.add_column("tasks", sa.Column("complexity_given", sa.SmallInteger(), nullable=True))
     op.execute("UPDATE tasks SET complexity_given = complexity_auto")  # a file said it, so far
     op.create_index("ix_tasks_finished", "tasks", ["workspace_id", "finished_at", "id"])
@@ -62,5 +103,7 @@ def downgrade() -> None:
     op.drop_index("ix_tasks_unscored", table_name="tasks")
     op.drop_index("ix_tasks_finished", table_name="tasks")
     op.drop_column("tasks", "complexity_given")
+    op.drop_column("projects", "expansion")
+    op.drop_table("proposals")
     op.drop_table("task_outcomes")
     op.drop_table("complexity_models")
