@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
+from bench.claim_waiting import waited_sheet, woken_sheet
+from bench.claims import Found, claimed_sheet, measure_claims
 from bench.databases import KINDS, describe_server
 from bench.events import Delivered, Held, delivered_sheet, held_sheet, measure_events
 from bench.jobs import Worked, jobs_sheet, measure_jobs
@@ -134,10 +136,11 @@ def _measure(kinds: tuple[str, ...], options: Options, given: Namespace) -> list
 
 
 def _measure_live(kinds: tuple[str, ...], options: Options, names: Sequence[str]) -> list[Sheet]:
-    """As `_measure`, of events and jobs."""
+    """As `_measure`, of events, jobs and claims."""
     now = circumstances()
     events: list[tuple[Delivered, Held]] = []
     jobs: list[Mapping[str, Worked]] = []
+    claims: list[Found] = []
     sheets: list[Sheet] = []
     try:
         for kind in kinds:
@@ -145,12 +148,18 @@ def _measure_live(kinds: tuple[str, ...], options: Options, names: Sequence[str]
                 events.extend(measure_events(kind, options))
             if "jobs" in names:
                 jobs.append(measure_jobs(kind, options))
+            if "claims" in names:
+                claims.append(measure_claims(kind, options))
     finally:
         if events:
             sheets.append(delivered_sheet([one for one, _ in events], now))
             sheets.append(held_sheet([one for _, one in events], now))
         if jobs:
             sheets.append(jobs_sheet(jobs, now))
+        if claims:
+            sheets.append(claimed_sheet(claims, now))
+            sheets.append(woken_sheet([one.woken for one in claims], now))
+            sheets.append(waited_sheet([row for one in claims for row in one.waited], now))
         _show(sheets)
     return sheets
 

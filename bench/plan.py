@@ -12,7 +12,7 @@ from nexus.features.tasks.domain import Task, TaskStatus
 
 API = "/api/v1"
 OPERATIONS = ("get", "list", "search", "ready", "create", "status")
-LIVE = ("events", "jobs")
+LIVE = ("events", "jobs", "claims")
 """What is measured beside them, each on databases of its own."""
 
 WRITES = frozenset({"create", "status"})

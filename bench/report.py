@@ -17,7 +17,7 @@ from bench.measuring import TIMES_LARGER, Compared, Growth, Memory
 
 MARKER = "<!-- where-the-time-goes -->"
 LEAST_RATE, MOST_SPREAD, MOST_MB, MOST_GROWTH = 0.5, 10.0, 130.0, 1.5
-LIVE = frozenset({"Events", "Open streams", "Jobs"})
+LIVE = frozenset({"Events", "Open streams", "Jobs", "Claims", "Woken agents", "Waiting agents"})
 _RATED = {"get", "list"}
 
 
