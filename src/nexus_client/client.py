@@ -173,9 +173,9 @@ class NexusClient(Connection):
         """Rename a label on all tasks."""
         return self.call("PATCH", f"/api/v1/labels/{segment(label_id)}", models.LabelOut, body=body, idempotency_key=idempotency_key)
 
-    def get_liveness(self) -> models.LivenessOut:
+    def get_liveness(self, *, unlocks: bool | None = None) -> models.LivenessOut:
         """Say whether every open task can go on, and how to mend what cannot."""
-        return self.call("GET", "/api/v1/liveness", models.LivenessOut)
+        return self.call("GET", "/api/v1/liveness", models.LivenessOut, query={"unlocks": unlocks})
 
     def get_me(self) -> models.MeOut:
         """Say who you are."""

@@ -815,6 +815,7 @@ ViolationKind: TypeAlias = Literal[
     "lease_expired",
     "run_adrift",
     "counts_wrong",
+    "unlocks_wrong",
     "nobody_works",
     "assignees_gone",
     "project_archived",

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from nexus.features.tasks.jobs import repair_workspace
+from nexus.features.tasks.jobs import recount_workspace, repair_workspace
 from nexus.platform.database import Database
 from tests.cast import Cast, Person
 from tests.features.agency import an_agent, expire
@@ -150,3 +150,31 @@ async def test_tasks_of_hidden_projects_are_neither_counted_nor_named(
         0,
     ]
     assert len((await liveness(cast.ada))["violations"]) == 1
+
+
+async def test_unlocks_that_were_counted_wrongly_are_named_and_counted_anew(
+    database: Database, cast: Cast
+) -> None:
+    ada = cast.ada
+    await ada.a_project()
+    first = await ada.a_task(title="first")
+    second = await ada.a_task(title="second", dependencies=[first["key"]])
+    statement = "UPDATE tasks SET unlock_depth = 7, unlock_count = 9 WHERE id = :id"
+    await sql(database, statement, id=an_id(database, second["id"]))
+
+    plain = await liveness(ada)
+    named = await ada.get("/liveness", unlocks=True)
+    mended = await recount_workspace(database, ada.actor.workspace_id)
+
+    assert plain["violations"] == []
+    assert [(one["task"], one["kind"]) for one in named["violations"]] == [
+        (second["key"], "unlocks_wrong")
+    ]
+    assert mended == 1
+    assert (await ada.get("/liveness", unlocks=True))["violations"] == []
+    after = await ada.get(f"/tasks/{second['key']}")
+    assert (after["unlock_depth"], after["unlock_count"]) == (0, 0)
+    event = await ada.last_event()
+    assert (event["name"], event["payload"]["keys"]) == ("task.revived", [second["key"]])
+    assert (await cast.bob.get("/liveness", unlocks=True))["violations"] == []
+    assert await recount_workspace(database, ada.actor.workspace_id) == 0

@@ -10,13 +10,14 @@ from uuid import uuid4
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy import Integer, delete, func, insert, literal, select, text, update
 from sqlalchemy.exc import DBAPIError, StatementError
 
 from nexus.features.tasks.events import LabelRemoved
 from nexus.platform.database import Database, Transaction
 from nexus.platform.database_url import DatabaseUrlNotUnderstood, understand_url
 from nexus.platform.migrating import migrate
+from nexus.platform.prepared import Prepared
 from nexus.platform.rows import EventRow, IdempotencyKeyRow, WorkspaceRow
 from tests.cast import Cast, Person
 
@@ -224,6 +225,50 @@ async def test_a_refusal_stays_on_record_though_its_transaction_rolls_back(
     assert (event["seq"], event["payload"]["title"]) == (before + 1, "r")
     assert (event["request_id"], event["actor"]["id"]) == ("a-request", ada.id)
     assert await _count(database, str(never.label_id)) == 0
+
+
+async def test_an_error_of_a_prepared_read_in_a_transaction_is_what_it_is_elsewhere(
+    database: Database, ada: Person
+) -> None:
+    """Past SQLAlchemy, or by its own way: retries go by what it says."""
+    divided = Prepared(lambda of, _: select((literal(8) / of.given("by", Integer())).label("n")))
+    workspace_id = ada.actor.workspace_id
+
+    async with database.transaction(workspace_id) as tx:
+        await tx.execute(text("SELECT 1"))
+        found = [(await divided(tx, by=by)).one().n for by in (4, 2)]
+    errors: list[Any] = []
+    for is_direct in (True, False) if database.dialect == "postgresql" else ():
+        async with database.transaction(workspace_id) as tx:
+            await tx.execute(text("SELECT 1"))
+            with pytest.raises(DBAPIError) as raised:
+                await (divided(tx, by=0) if is_direct else tx.execute(text("SELECT 8 / 0")))
+        errors.append(raised.value)
+
+    assert found == [2, 4]
+    assert {(type(one), one.orig.sqlstate, type(one.orig)) for one in errors} in (
+        set(),
+        {(type(one), "22012", type(one.orig)) for one in errors[:1]},
+    )
+
+
+async def test_a_prepared_read_sees_what_its_transaction_has_written(
+    database: Database, ada: Person
+) -> None:
+    named = Prepared(
+        lambda of, _: select(WorkspaceRow.name).where(WorkspaceRow.id == of.workspace_id)
+    )
+    workspace_id = ada.actor.workspace_id
+
+    async with database.transaction(workspace_id) as tx:
+        await tx.execute(
+            update(WorkspaceRow).where(WorkspaceRow.id == workspace_id).values(name="Other")
+        )
+        within = (await named(tx)).scalar_one()
+        async with database.reading(workspace_id) as reading:
+            outside = (await named(reading)).scalar_one()
+
+    assert (within, outside == "Other") == ("Other", False)
 
 
 async def test_the_system_has_no_workspace_to_work_in(database: Database) -> None:

@@ -137,7 +137,7 @@ class Transaction:
         direct: Callable[[Dialect], DirectRead],
         values: Mapping[str, Any],
     ) -> Result[Any]:
-        """Run a prepared statement: in a reading past SQLAlchemy, where nothing is wrong."""
+        """Run a prepared statement, past SQLAlchemy where that is safe and nothing is wrong."""
         if self._read is None:
             return await self.execute(statement, values)
         try:
@@ -282,7 +282,7 @@ class Database:
                         await stack.enter_async_context(self._writing)
                     return await stack.enter_async_context(self._writer.begin())
 
-                tx = self._born(begin, workspace_id, viewer, request_id)
+                tx = self._born(begin, workspace_id, viewer, request_id, self._read_within)
                 refused = tx.events
                 yield tx
 
@@ -328,6 +328,16 @@ class Database:
             except sqlite3.Error as error:
                 raise DriverFailed from error
         return direct(self._reader.dialect).inline(self._file, self._reader.sync_engine, values)
+
+    async def _read_within(
+        self,
+        connect: Connect,
+        direct: Callable[[Dialect], DirectRead],
+        values: Mapping[str, Any],
+    ) -> Result[Any]:
+        """The same in a transaction."""
+        connection = await connect()
+        return await direct(connection.dialect).within(connection, values)
 
     async def close(self) -> None:
         if self._file is not None:

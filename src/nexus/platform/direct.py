@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Dialect, Executable, IteratorResult, Result
 from sqlalchemy.engine.result import SimpleResultMetaData
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 Process = Callable[[Any], Any] | None
@@ -57,10 +58,28 @@ class DirectRead:
         arguments = self._arguments(given)
         self._announce(engine, arguments)
         try:
-            rows = file.execute(self._text, arguments).fetchall()
+            rows = sqlite3.Cursor(file).execute(self._text, arguments).fetchall()
         except sqlite3.Error as error:
             raise DriverFailed from error
         return IteratorResult(self._columns, iter(rows))
+
+    async def within(self, connection: AsyncConnection, given: Mapping[str, Any]) -> Result[Any]:
+        """Read in a transaction. Raises DriverFailed where the transaction can go on."""
+        plain: Any = connection.sync_connection
+        if plain.dialect.name == "sqlite":
+            return self.inline(plain.connection.driver_connection, plain.engine, given)
+        adapter = plain.connection.dbapi_connection
+        if adapter._transaction is None:  # noqa: SLF001 - SQLAlchemy begins with its own first statement
+            raise DriverFailed
+        arguments = self._arguments(given)
+        self._announce(plain.engine, arguments)
+        try:
+            rows = await plain.connection.driver_connection.fetch(self._text, *arguments)
+        except plain.dialect.loaded_dbapi.asyncpg.PostgresError as error:
+            raise _as_sqlalchemy_says(error, self._text, adapter, plain.dialect) from error
+        except (plain.dialect.loaded_dbapi.asyncpg.InterfaceError, OSError) as error:
+            raise DriverFailed from error
+        return IteratorResult(self._columns, iter([tuple(row) for row in rows]))
 
     def _arguments(self, given: Mapping[str, Any]) -> tuple[Any, ...]:
         values = self._fixed | given
@@ -70,6 +89,17 @@ class DirectRead:
         """Tell those who listen to the engine's statements (tests, traces, bench) of this one."""
         for see in engine.dispatch.before_cursor_execute:
             see(None, None, self._text, arguments, None, False)
+
+
+def _as_sqlalchemy_says(error: Exception, text: str, adapter: Any, dialect: Dialect) -> Exception:
+    """The error that the same statement would raise by SQLAlchemy's own way."""
+    base: Any = dialect.loaded_dbapi.Error
+    try:
+        adapter._handle_exception(error)  # noqa: SLF001 - always raises
+    except base as translated:
+        wrap: Any = DBAPIError.instance
+        return wrap(text, None, translated, base, True, dialect=dialect)
+    return error
 
 
 def _compiled(statement: Any, dialect: Dialect) -> Any:

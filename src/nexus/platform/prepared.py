@@ -7,7 +7,7 @@ database needs to answer it: three quarters of a request that reads one task (be
 from collections.abc import Callable, Hashable
 from typing import Any, Protocol
 
-from sqlalchemy import Dialect, Executable, Result, Uuid, bindparam
+from sqlalchemy import CursorResult, Dialect, Executable, Result, Uuid, bindparam
 
 from nexus.platform.database import Transaction
 from nexus.platform.direct import DirectRead
@@ -73,6 +73,23 @@ class Prepared:
         if has_viewer:
             values["viewer"] = tx.viewer
         return await tx.run(made.statement, made.direct, values)
+
+
+class PreparedWrite:
+    """One kind of insert or update. `build` makes it for a dialect, with `bindparam` for values.
+
+    Its values need other names than the columns that they go to. `of_workspace` comes by itself.
+    """
+
+    def __init__(self, build: Callable[[str], Executable]) -> None:
+        self._build = build
+        self._made: dict[str, Executable] = {}
+
+    async def __call__(self, tx: Transaction, **values: Any) -> CursorResult[Any]:
+        statement = self._made.get(tx.dialect)
+        if statement is None:
+            statement = self._made[tx.dialect] = _with_kept_key(self._build(tx.dialect))
+        return await tx.execute(statement, {"of_workspace": tx.workspace_id, **values})
 
 
 class _Made:

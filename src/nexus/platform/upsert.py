@@ -9,8 +9,12 @@ from nexus.platform.database import Transaction
 
 def upsert(tx: Transaction, table: Any) -> Any:
     """An insert that can say what to do where the row is there (`on_conflict_do_update`)."""
-    dialect = postgresql if tx.dialect == "postgresql" else sqlite
-    return dialect.insert(table)
+    return upsert_of(tx.dialect, table)
+
+
+def upsert_of(dialect: str, table: Any) -> Any:
+    """The same, for a statement that is prepared."""
+    return (postgresql if dialect == "postgresql" else sqlite).insert(table)
 
 
 def insert_missing(tx: Transaction, table: Any) -> Any:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, bindparam, delete, insert, select, tuple_, update
+from sqlalchemy import Row, Text, Uuid, bindparam, delete, insert, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from nexus.features.agents.domain import Agent, AgentLimits, Pause
@@ -15,6 +15,7 @@ from nexus.features.tasks.holds import Reservation
 from nexus.platform.actor import ActorId, ActorKind, WorkspaceId
 from nexus.platform.database import Transaction
 from nexus.platform.paging import Page, page_of, read_cursor
+from nexus.platform.prepared import Looking, Prepared, Template
 from nexus.platform.rows import ActorRow
 from nexus.platform.upsert import insert_missing
 from nexus.platform.visibility import hidden_keys
@@ -26,20 +27,18 @@ class AgentRepository:
 
     async def get(self, ref: str, *, lock: bool = False) -> Agent:
         """By id, or by handle with or without its @."""
+        named: dict[str, Any]
         try:
-            named = ActorRow.id == UUID(ref)
+            named = {"id": UUID(ref)}
         except ValueError:
-            named = ActorRow.handle == ref.removeprefix("@").casefold()
-        query = self._agents().where(named)
-        if lock:
-            query = query.with_for_update(key_share=True, of=AgentRow)
-        row = (await self._tx.execute(query)).first()
+            named = {"handle": ref.removeprefix("@").casefold()}
+        row = (await _one(self._tx, ("id" in named, lock), **named)).first()
         if row is None:
             raise AgentNotFound(id=ref[:60])
         return _agent(row)
 
     async def list_page(self, cursor: str | None, limit: int) -> Page[Agent]:
-        query = self._agents().order_by(ActorRow.handle, ActorRow.id).limit(limit + 1)
+        query = _agents(self._tx).order_by(ActorRow.handle, ActorRow.id).limit(limit + 1)
         if cursor:
             handle, last = read_cursor("agents", cursor, tuple[str, UUID])
             query = query.where(tuple_(ActorRow.handle, ActorRow.id) > tuple_(handle, last))
@@ -48,7 +47,7 @@ class AgentRepository:
 
     async def list_all(self) -> list[Agent]:
         """For those who wait for work, of whom there are as many in memory."""
-        return [_agent(row) for row in await self._tx.execute(self._agents())]
+        return [_agent(row) for row in await self._tx.execute(_agents(self._tx))]
 
     async def list_handles(self, like: str) -> Collection[str]:
         found = await self._tx.execute(
@@ -135,23 +134,36 @@ class AgentRepository:
             [{"agent": agent_id, "at": at} for agent_id, at in seen.items()],
         )
 
-    def _agents(self) -> Any:
-        return (
-            select(
-                AgentRow,
-                ActorRow.name,
-                ActorRow.handle,
-                ActorRow.version,
-                ActorRow.created_at,
-                ActorRow.removed_at,
-                AgentSwitchRow.paused_at.label("all_paused_at"),
-                AgentSwitchRow.reason.label("all_paused_reason"),
-                hidden_keys(self._tx).label("hidden_keys"),
-            )
-            .join(ActorRow, ActorRow.id == AgentRow.id)
-            .outerjoin(AgentSwitchRow, AgentSwitchRow.workspace_id == AgentRow.workspace_id)
-            .where(AgentRow.workspace_id == self._tx.workspace_id, ActorRow.removed_at.is_(None))
+
+def _agents(of: Looking) -> Any:
+    return (
+        select(
+            AgentRow,
+            ActorRow.name,
+            ActorRow.handle,
+            ActorRow.version,
+            ActorRow.created_at,
+            ActorRow.removed_at,
+            AgentSwitchRow.paused_at.label("all_paused_at"),
+            AgentSwitchRow.reason.label("all_paused_reason"),
+            hidden_keys(of).label("hidden_keys"),
         )
+        .join(ActorRow, ActorRow.id == AgentRow.id)
+        .outerjoin(AgentSwitchRow, AgentSwitchRow.workspace_id == AgentRow.workspace_id)
+        .where(AgentRow.workspace_id == of.workspace_id, ActorRow.removed_at.is_(None))
+    )
+
+
+def _one_query(of: Template, shape: Any) -> Any:
+    by_id, lock = shape
+    if by_id:
+        query = _agents(of).where(ActorRow.id == of.given("id", Uuid()))
+    else:
+        query = _agents(of).where(ActorRow.handle == of.given("handle", Text()))
+    return query.with_for_update(key_share=True, of=AgentRow) if lock else query
+
+
+_one = Prepared(_one_query)
 
 
 def _own_columns(agent: Agent) -> dict[str, Any]:

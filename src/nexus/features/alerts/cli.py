@@ -78,7 +78,7 @@ def doctor(as_json: Json = False) -> None:
     ready = msgspec.json.decode(answer.content, type=dict[str, Any])
     is_ready = ready["status"] == "ok"
     alerts, unseen = _open_alerts(api) if is_ready else ([], None)
-    liveness = api.get_liveness() if is_ready else None
+    liveness = api.get_liveness(unlocks=True) if is_ready else None
     violations = liveness.violations if liveness else []
     is_well = is_ready and not ready["warnings"] and not alerts and not violations
     if as_json:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, and_, case, delete, func, select, update
+from sqlalchemy import Row, Text, and_, case, delete, func, select, update
 
 from nexus.features.budgets.domain import ALL_TIME, Account, Budget, BudgetId, Envelope, Scope
 from nexus.features.budgets.errors import BudgetNotFound
@@ -14,6 +14,8 @@ from nexus.features.tasks.holds import Usage
 from nexus.platform.actor import ActorId
 from nexus.platform.database import Transaction
 from nexus.platform.paging import Page, page_of, read_cursor
+from nexus.platform.prepared import Prepared
+from nexus.platform.sets import as_parameter
 from nexus.platform.upsert import insert_missing, upsert
 from nexus.platform.visibility import visible
 
@@ -45,12 +47,8 @@ class BudgetRepository:
 
     async def list_of(self, accounts: Collection[Account], month: str) -> Mapping[str, Envelope]:
         """The budgets of these accounts, whoever looks; accounts without one are not there."""
-        found = await self._tx.execute(
-            _joined(month).where(
-                BudgetRow.workspace_id == self._tx.workspace_id,
-                BudgetRow.account.in_({account.key for account in accounts}),
-            )
-        )
+        keys = as_parameter({account.key for account in accounts}, self._tx)
+        found = await _of_accounts(self._tx, month=month, accounts=keys)
         return {row.account: _envelope(row, month) for row in found}
 
     async def add(self, budget: Budget, *, by: ActorId, at: datetime) -> bool:
@@ -121,7 +119,7 @@ class BudgetRepository:
         )
 
 
-def _joined(month: str) -> Any:
+def _joined(month: Any) -> Any:
     period = case((BudgetRow.scope == Scope.TASK.value, ALL_TIME), else_=month)
     return select(
         BudgetRow,
@@ -135,6 +133,14 @@ def _joined(month: str) -> Any:
             SpendingRow.period == period,
         ),
     )
+
+
+_of_accounts = Prepared(
+    lambda of, _: _joined(of.given("month", Text())).where(
+        BudgetRow.workspace_id == of.workspace_id,
+        of.is_given(BudgetRow.account, "accounts", Text()),
+    )
+)
 
 
 def _if(account: Account, scope: Scope) -> UUID | None:

@@ -194,27 +194,26 @@ async def _until_there_is_one(
 ) -> ClaimOut | None:
     """Wait without a connection until the agent is called: then None. Else what to answer."""
     looking = dispatch_service(reading)
-    agent = await looking.free_agent_of(wish, by=actor)
+    agent, found = await looking.look(wish, by=actor)
+    await reading.let_go()
     seat = wait.seat = wait.seat or waiting_room.seat(agent, wish)
-    while True:
-        found = await looking.next(wish, by=actor)
-        await reading.let_go()
-        if found.task is not None:
-            return None
-        if wait.left_s <= 0:
-            return ClaimOut.nothing(found.reason, found.passed_over)
-        sitting = asyncio.create_task(waiting_room.wait(actor.workspace_id, seat, wait.left_s))
-        leaving = asyncio.create_task(client_left(request.receive))
-        try:
-            await asyncio.wait({sitting, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            leaving.cancel()
-            sitting.cancel()
-            await asyncio.gather(sitting, leaving, return_exceptions=True)
-        if leaving.done() and not leaving.cancelled():
-            return ClaimOut.nothing("Nobody is there any more.", ())
-        if sitting.cancelled() or not sitting.result():
-            wait.until_s = min(wait.until_s, time.monotonic())
-            continue
-        wait.is_called = True
+    if found.task is not None:
         return None
+    nothing = ClaimOut.nothing(found.reason, found.passed_over)
+    if wait.left_s <= 0:
+        return nothing
+    sitting = asyncio.create_task(waiting_room.wait(actor.workspace_id, seat, wait.left_s))
+    leaving = asyncio.create_task(client_left(request.receive))
+    try:
+        await asyncio.wait({sitting, leaving}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        leaving.cancel()
+        sitting.cancel()
+        await asyncio.gather(sitting, leaving, return_exceptions=True)
+    if leaving.done() and not leaving.cancelled():
+        return ClaimOut.nothing("Nobody is there any more.", ())
+    if sitting.cancelled() or not sitting.result():
+        wait.until_s = min(wait.until_s, time.monotonic())
+        return nothing
+    wait.is_called = True
+    return None

@@ -45,6 +45,7 @@ from nexus.features.tasks.holds import (
 from nexus.features.tasks.selecting import CandidateService
 from nexus.platform.actor import Actor, ActorKind
 
+FIRST_LOOK = 4  # of which the first mostly fits
 AT_A_TIME = 20
 MOST_LOOKED_AT = 400
 EARLIER_SHOWN = 5
@@ -87,11 +88,12 @@ class DispatchService:
             raise AgentsForThemselves
         return agent
 
-    async def free_agent_of(self, wish: Wish, *, by: Actor) -> Agent:
-        """The same, if it could take something. Raises AgentPaused, AgentBusy."""
+    async def look(self, wish: Wish, *, by: Actor) -> tuple[Agent, Choice]:
+        """The same, with what it would be given now. Raises AgentPaused, AgentBusy."""
         agent = await self.agent_of(wish, by=by)
-        _check_free(agent, await self._candidates.running())
-        return agent
+        running = await self._candidates.running()
+        _check_free(agent, running)
+        return agent, await self._chosen(agent, wish, running)
 
     async def next(self, wish: Wish, *, about: str | None = None, by: Actor) -> Next:
         """What the agent would be given now; looks and changes nothing.
@@ -165,17 +167,19 @@ class DispatchService:
     async def _chosen(self, agent: Agent, wish: Wish, running: Running) -> Choice:
         passed: list[PassedOver] = []
         choice = Choice(task=None, reason="")
-        for offset in range(0, MOST_LOOKED_AT, AT_A_TIME):
+        offset, limit = 0, FIRST_LOOK
+        while offset < MOST_LOOKED_AT:
             found = await self._candidates.list_ready(
-                agent.wants, running, offset=offset, limit=AT_A_TIME
+                agent.wants, running, offset=offset, limit=limit
             )
             unpaid = await self._unpaid(found, agent, wish, running)
             choice = choose(
                 found, agent.wants, running, unpaid=unpaid, allows_overlap=wish.allows_overlap
             )
             passed += choice.passed_over
-            if choice.task or len(found) < AT_A_TIME:
+            if choice.task or len(found) < limit:
                 break
+            offset, limit = offset + limit, AT_A_TIME
         return replace(choice, passed_over=passed[:AT_A_TIME])
 
     async def _claim_next(

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from nexus.features.estimates.calibrating import calibrated
+from nexus.features.tasks.reviving import wrong_unlocks
 from nexus.features.tasks.wiring import (
     complexity_service,
     liveness_service,
@@ -67,6 +68,26 @@ async def repair_workspace(database: Database, workspace_id: WorkspaceId) -> int
         return sum((await liveness_service(tx).repair(workspace_id)).values())
 
 
+@job("tasks.recount_unlocks", schedule="53 2 * * *")
+async def recount_unlocks(run: Run) -> None:
+    """Compare what tasks unlock with the graph, and mend what differs."""
+    async for workspace_id in _workspaces(run.database):
+        await recount_workspace(run.database, workspace_id)
+
+
+async def recount_workspace(database: Database, workspace_id: WorkspaceId) -> int:
+    """The same of one workspace; how many were wrong."""
+    async with database.reading(workspace_id) as tx:
+        graph = await liveness_service(tx).graph()
+    wrong = list((await wrong_unlocks(graph)).items())
+    mended = 0
+    for start in range(0, len(wrong), AT_A_TIME):
+        async with database.transaction(workspace_id) as tx:
+            some = dict(wrong[start : start + AT_A_TIME])
+            mended += await liveness_service(tx).repair_unlocks(workspace_id, graph, some)
+    return mended
+
+
 @job("tasks.score_complexity", schedule="* * * * *")
 async def score_complexity(run: Run) -> None:
     """Estimate the complexity of tasks that came in without one."""
@@ -126,4 +147,4 @@ async def _workspaces(database: Database) -> AsyncIterator[WorkspaceId]:
         last = some[-1]
 
 
-JOBS = [go_on, repair_liveness, score_complexity, calibrate_complexity]
+JOBS = [go_on, repair_liveness, recount_unlocks, score_complexity, calibrate_complexity]

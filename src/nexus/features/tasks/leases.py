@@ -5,7 +5,18 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, insert, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Integer,
+    Uuid,
+    bindparam,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from nexus.features.tasks.belongings import is_live
 from nexus.features.tasks.domain import TaskId
@@ -23,8 +34,9 @@ from nexus.features.tasks.tables import AssignmentRow, TaskHoldRow, TaskRow
 from nexus.platform.actor import ActorId
 from nexus.platform.columns import database_clock, seconds_from_now
 from nexus.platform.database import Transaction
+from nexus.platform.prepared import PreparedWrite
 from nexus.platform.sets import any_of
-from nexus.platform.upsert import upsert
+from nexus.platform.upsert import upsert_of
 
 _UNDER_WAY = [state.value for state in UNDER_WAY]
 
@@ -48,23 +60,8 @@ class LeaseRepository:
         Whether somebody does is asked of the database's clock by the very statement that takes it.
         """
         await self._begin(task_id, run_id, actor_id, lease_s, reserved, allows_overlap)
-        hold: dict[str, Any] = {
-            "assignment_id": run_id,
-            "actor_id": actor_id,
-            "expires_at": None if lease_s is None else seconds_from_now(lease_s),
-            "ended_at": None,
-        }
-        taken = await self._tx.execute(
-            upsert(self._tx, TaskHoldRow)
-            .values(workspace_id=self._tx.workspace_id, task_id=task_id, fence=1, **hold)
-            .on_conflict_do_update(
-                index_elements=[TaskHoldRow.task_id],
-                set_={"fence": TaskHoldRow.fence + 1, **hold},
-                where=or_(
-                    TaskHoldRow.ended_at.is_not(None), TaskHoldRow.expires_at <= database_clock()
-                ),
-            )
-            .returning(TaskHoldRow.fence, TaskHoldRow.expires_at)
+        taken = await _take(
+            self._tx, to_task=task_id, to_run=run_id, to_actor=actor_id, seconds=lease_s
         )
         row = taken.first()
         if row is None:
@@ -80,32 +77,15 @@ class LeaseRepository:
         reserved: Reservation,
         allows_overlap: bool,
     ) -> None:
-        fence = select(func.coalesce(func.max(TaskHoldRow.fence), 0) + 1).where(
-            TaskHoldRow.task_id == task_id
-        )
-        await self._tx.execute(
-            insert(AssignmentRow).values(
-                id=run_id,
-                workspace_id=self._tx.workspace_id,
-                task_id=task_id,
-                actor_id=actor_id,
-                fence=fence.scalar_subquery(),
-                state=RunState.WORKING.value,
-                lease_s=lease_s,
-                claimed_at=database_clock(),
-                heartbeat_at=database_clock(),
-                reason="",
-                note="",
-                summary="",
-                proved=[],
-                model="",
-                tokens_in=0,
-                tokens_out=0,
-                cost_micros=0,
-                reserved_tokens=reserved.tokens,
-                reserved_cost_micros=reserved.cost_micros,
-                is_overlapping=allows_overlap,
-            )
+        await _begin(
+            self._tx,
+            to_task=task_id,
+            to_run=run_id,
+            to_actor=actor_id,
+            seconds=lease_s,
+            tokens=reserved.tokens,
+            micros=reserved.cost_micros,
+            overlaps=allows_overlap,
         )
 
     async def renew(self, run_id: RunId, fence: int, lease_s: int) -> datetime | None:
@@ -292,3 +272,61 @@ class LeaseRepository:
             .limit(limit)
         )
         return list(found.scalars())
+
+
+def _take_statement(dialect: str) -> Any:
+    hold: dict[str, Any] = {
+        "assignment_id": bindparam("to_run", type_=Uuid()),
+        "actor_id": bindparam("to_actor", type_=Uuid()),
+        "expires_at": seconds_from_now(bindparam("seconds", type_=Integer())),
+        "ended_at": None,
+    }
+    over = or_(TaskHoldRow.ended_at.is_not(None), TaskHoldRow.expires_at <= database_clock())
+    return (
+        upsert_of(dialect, TaskHoldRow)
+        .values(
+            workspace_id=bindparam("of_workspace", type_=Uuid()),
+            task_id=bindparam("to_task", type_=Uuid()),
+            fence=1,
+            **hold,
+        )
+        .on_conflict_do_update(
+            index_elements=[TaskHoldRow.task_id],
+            set_={"fence": TaskHoldRow.fence + 1, **hold},
+            where=over,
+        )
+        .returning(TaskHoldRow.fence, TaskHoldRow.expires_at)
+    )
+
+
+def _begin_statement(_dialect: str) -> Any:
+    task_id = bindparam("to_task", type_=Uuid())
+    fence = select(func.coalesce(func.max(TaskHoldRow.fence), 0) + 1).where(
+        TaskHoldRow.task_id == task_id
+    )
+    return insert(AssignmentRow).values(
+        id=bindparam("to_run", type_=Uuid()),
+        workspace_id=bindparam("of_workspace", type_=Uuid()),
+        task_id=task_id,
+        actor_id=bindparam("to_actor", type_=Uuid()),
+        fence=fence.scalar_subquery(),
+        state=RunState.WORKING.value,
+        lease_s=bindparam("seconds", type_=Integer()),
+        claimed_at=database_clock(),
+        heartbeat_at=database_clock(),
+        reason="",
+        note="",
+        summary="",
+        proved=[],
+        model="",
+        tokens_in=0,
+        tokens_out=0,
+        cost_micros=0,
+        reserved_tokens=bindparam("tokens", type_=BigInteger()),
+        reserved_cost_micros=bindparam("micros", type_=BigInteger()),
+        is_overlapping=bindparam("overlaps", type_=Boolean()),
+    )
+
+
+_take = PreparedWrite(_take_statement)
+_begin = PreparedWrite(_begin_statement)

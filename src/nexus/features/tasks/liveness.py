@@ -22,6 +22,7 @@ class ViolationKind(StrEnum):
     LEASE_EXPIRED = "lease_expired"
     RUN_ADRIFT = "run_adrift"
     COUNTS_WRONG = "counts_wrong"
+    UNLOCKS_WRONG = "unlocks_wrong"
     NOBODY_WORKS = "nobody_works"
     ASSIGNEES_GONE = "assignees_gone"
     PROJECT_ARCHIVED = "project_archived"
@@ -38,11 +39,20 @@ class ViolationKind(StrEnum):
         return _REPAIRS[self]
 
 
-SAFE = {ViolationKind.LEASE_EXPIRED, ViolationKind.RUN_ADRIFT, ViolationKind.COUNTS_WRONG}
+SAFE = {
+    ViolationKind.LEASE_EXPIRED,
+    ViolationKind.RUN_ADRIFT,
+    ViolationKind.COUNTS_WRONG,
+    ViolationKind.UNLOCKS_WRONG,
+}
 _REPAIRS: Mapping[ViolationKind, str] = {
     ViolationKind.LEASE_EXPIRED: "Its lease has run out; the next claim or sweep lets it go.",
     ViolationKind.RUN_ADRIFT: "A run says that it works and holds nothing; the sweep ends it.",
     ViolationKind.COUNTS_WRONG: "What it waits for is counted wrongly; the sweep counts anew.",
+    ViolationKind.UNLOCKS_WRONG: (
+        "What it unlocks is counted wrongly, so it comes too early or too late among the ready "
+        "ones; the nightly sweep counts anew."
+    ),
     ViolationKind.NOBODY_WORKS: (
         "It is in progress, and nobody is said to work on it: assign somebody, hold it, or set it "
         "to 'todo'."

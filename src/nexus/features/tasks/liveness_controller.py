@@ -1,7 +1,10 @@
 """Liveness over HTTP."""
 
+from typing import Annotated
+
 from litestar import Controller, get
 from litestar.di import Provide
+from litestar.params import QueryParameter
 
 from nexus.features.tasks.liveness_dto import LivenessOut
 from nexus.features.tasks.reviving import LivenessService
@@ -19,5 +22,15 @@ class LivenessController(Controller):
         operation_id="getLiveness",
         summary="Say whether every open task can go on, and how to mend what cannot",
     )
-    async def look(self, liveness: LivenessService) -> LivenessOut:
-        return LivenessOut.of(await liveness.look())
+    async def look(
+        self,
+        liveness: LivenessService,
+        unlocks: Annotated[
+            bool,
+            QueryParameter(
+                required=False,
+                description="Check also what tasks unlock, which reads the whole graph.",
+            ),
+        ] = False,
+    ) -> LivenessOut:
+        return LivenessOut.of(await liveness.look(unlocks=unlocks))

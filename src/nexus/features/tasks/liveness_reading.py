@@ -1,7 +1,8 @@
 """Looking through a workspace's open tasks for those that cannot go on."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import and_, case, exists, func, literal, or_, select, union_all, update
 from sqlalchemy.orm import aliased
@@ -21,6 +22,7 @@ from nexus.platform.actor import ActorKind, WorkspaceId
 from nexus.platform.columns import database_clock
 from nexus.platform.database import Transaction
 from nexus.platform.rows import ActorRow, WorkspaceRow
+from nexus.platform.sets import any_of
 from nexus.platform.visibility import in_open_project, visible
 
 _FINISHED = [status.value for status in TaskStatus if status.is_finished]
@@ -69,6 +71,18 @@ class LivenessReader:
                 title=row.title,
                 kind=ViolationKind(row.kind),
             )
+            for row in found
+        ]
+
+    async def named(self, task_ids: Collection[UUID], kind: ViolationKind) -> list[Violation]:
+        """Those of these tasks that are open and may be seen, with what is wrong with them."""
+        found = await self._tx.execute(
+            select(TaskRow.id, TaskRow.key, TaskRow.title)
+            .where(*self._open(), any_of(TaskRow.id, task_ids, self._tx))
+            .order_by(TaskRow.id)
+        )
+        return [
+            Violation(task_id=TaskId(row.id), key=row.key, title=row.title, kind=kind)
             for row in found
         ]
 
