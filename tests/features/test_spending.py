@@ -184,6 +184,27 @@ async def test_what_others_have_set_aside_cannot_be_eaten(ada: Person) -> None:
     assert await reserved_and_spent(ada) == (1, 100)
 
 
+@pytest.mark.parametrize(("kind", "other"), [("tokens", "cost"), ("cost", "tokens")])
+async def test_what_others_set_aside_of_one_kind_is_not_in_the_way_of_the_other(
+    ada: Person, kind: str, other: str
+) -> None:
+    """Who keeps within their tokens and goes beyond their money eats nobody's tokens."""
+    await set_budget(ada, tokens=100, cost=100)
+    await ada.a_project()
+    own = {f"reserve_{kind}": 50, f"reserve_{other}": 10}
+    keeps = await a_claim(await an_agent(ada, "Robo"), (await ada.a_task())["key"], **own)
+    await a_claim(
+        await an_agent(ada, "Other"), (await ada.a_task())["key"], **{f"reserve_{kind}": 50}
+    )
+
+    fields = {"tokens": "tokens_in", "cost": "cost"}
+    within = await keeps.say("usage", {fields[kind]: 50, fields[other]: 100})
+    beyond = await keeps.say("usage", {fields[kind]: 1})
+
+    assert (within["must_stop"], beyond["must_stop"]) == (False, True)
+    assert (await keeps.run())["state"] == "cancelled"
+
+
 async def test_what_is_eaten_at_once_is_noticed_as_well(ada: Person) -> None:
     greedy, modest = await two_at_work(ada, Robo=30, Other=60)
 

@@ -94,7 +94,7 @@ def list_proposals(
         print_json(page)
         return
     print_table(
-        ["ID", "TASK", "STATE", "SUBTASKS", "COMPLEXITY", "BY", "CREATED"],
+        ["ID", "TASK", "STATE", "SUBTASKS", "COMPLEXITY", "BY", "MADE"],
         [
             (
                 one.id,
