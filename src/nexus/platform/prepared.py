@@ -76,19 +76,25 @@ class Prepared:
 
 
 class PreparedWrite:
-    """One kind of insert or update. `build` makes it for a dialect, with `bindparam` for values.
+    """One kind of insert or update. `build` makes it for a dialect and a shape, with `bindparam`.
 
     Its values need other names than the columns that they go to. `of_workspace` comes by itself.
     """
 
-    def __init__(self, build: Callable[[str], Executable]) -> None:
+    def __init__(self, build: Callable[[str, Any], Executable]) -> None:
         self._build = build
-        self._made: dict[str, Executable] = {}
+        self._made: dict[Hashable, Executable] = {}
 
-    async def __call__(self, tx: Transaction, **values: Any) -> CursorResult[Any]:
-        statement = self._made.get(tx.dialect)
+    async def __call__(
+        self, tx: Transaction, shape: Hashable = None, **values: Any
+    ) -> CursorResult[Any]:
+        key = (tx.dialect, shape)
+        statement = self._made.get(key)
         if statement is None:
-            statement = self._made[tx.dialect] = _with_kept_key(self._build(tx.dialect))
+            statement = _with_kept_key(self._build(tx.dialect, shape))
+            if len(self._made) >= MAX_SHAPES:
+                self._made.clear()
+            self._made[key] = statement
         return await tx.execute(statement, {"of_workspace": tx.workspace_id, **values})
 
 

@@ -112,7 +112,9 @@ class CandidateRepository:
                     repository_id=row.repository_id,
                     paths=tuple(row.footprint or row.learned_footprint),
                     is_shown=bool(row.is_shown),
-                    reserved=Reservation(tokens=row.tokens_left, cost_micros=row.cost_left),
+                    reserved=Reservation(tokens=row.tokens_left, cost_micros=row.cost_left)
+                    if row.tokens_left or row.cost_left
+                    else _NOTHING,
                 )
                 for row in rows
                 if row.most is None
@@ -190,6 +192,9 @@ class CandidateRepository:
             limit=limit,
         )
         return [task_of(row) for row in found]
+
+
+_NOTHING = Reservation()
 
 
 def _ready_query(of: Template, shape: Any) -> Any:

@@ -35,11 +35,12 @@ class Wants:
         return self.min_complexity <= 1 and self.max_complexity >= 10
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True, slots=True)
 class RunningTask:
     """A task that somebody holds. `is_due`: the lease ran out and nobody has noticed yet.
 
     `reserved` is what is left of what its claim set aside; `is_shown`: whoever looks may see it.
+    Not frozen, though nothing changes it: every claim makes one of each that is held.
     """
 
     task_id: UUID
@@ -73,11 +74,15 @@ class Running:
 
     @property
     def full_projects(self) -> frozenset[UUID]:
+        if not self.project_limits:
+            return frozenset()
         taken = Counter(task.project_id for task in self._by_agents)
         return frozenset(one for one, most in self.project_limits.items() if taken[one] >= most)
 
     @property
     def full_repositories(self) -> frozenset[UUID]:
+        if not self.repository_limits:
+            return frozenset()
         taken = Counter(task.repository_id for task in self._by_agents)
         return frozenset(one for one, most in self.repository_limits.items() if taken[one] >= most)
 

@@ -274,7 +274,7 @@ class LeaseRepository:
         return list(found.scalars())
 
 
-def _take_statement(dialect: str) -> Any:
+def _take_statement(dialect: str, _shape: object) -> Any:
     hold: dict[str, Any] = {
         "assignment_id": bindparam("to_run", type_=Uuid()),
         "actor_id": bindparam("to_actor", type_=Uuid()),
@@ -299,7 +299,7 @@ def _take_statement(dialect: str) -> Any:
     )
 
 
-def _begin_statement(_dialect: str) -> Any:
+def _begin_statement(_dialect: str, _shape: object) -> Any:
     task_id = bindparam("to_task", type_=Uuid())
     fence = select(func.coalesce(func.max(TaskHoldRow.fence), 0) + 1).where(
         TaskHoldRow.task_id == task_id

@@ -37,7 +37,7 @@ from nexus.features.tasks.tables import (
 )
 from nexus.platform.actor import ActorKind
 from nexus.platform.database import Transaction
-from nexus.platform.prepared import Prepared, Template
+from nexus.platform.prepared import Prepared, PreparedWrite, Template
 from nexus.platform.rows import ActorRow
 from nexus.platform.visibility import hidden_keys, visible
 
@@ -216,11 +216,8 @@ class TaskRepository:
             if name not in _DERIVED and not is_same(value, old[name])
         }
         if values:
-            await self._tx.execute(
-                update(TaskRow)
-                .where(TaskRow.workspace_id == self._tx.workspace_id, TaskRow.id == task.id)
-                .values(values)
-            )
+            fresh = {f"new_{name}": value for name, value in values.items()}
+            await _change(self._tx, tuple(values), of_task=task.id, **fresh)
         if values.keys() & _SEARCHED:
             await self.search.save([task])
 
@@ -327,3 +324,18 @@ def _one_task_query(of: Template, shape: Any) -> Select[Any]:
 
 
 _one_task = Prepared(_one_task_query)
+
+
+def _change_statement(_dialect: str, names: Any) -> Any:
+    table: Any = TaskRow.__table__
+    return (
+        update(table)
+        .where(
+            table.c.workspace_id == bindparam("of_workspace", type_=Uuid()),
+            table.c.id == bindparam("of_task", type_=Uuid()),
+        )
+        .values({name: bindparam(f"new_{name}", type_=table.c[name].type) for name in names})
+    )
+
+
+_change = PreparedWrite(_change_statement)
