@@ -1,5 +1,6 @@
 """Complexity over HTTP: estimated in the write itself, explained, and learned from what is done."""
 
+import asyncio
 from datetime import timedelta
 from operator import itemgetter
 from typing import Any
@@ -8,8 +9,10 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text, update
 
+from nexus.features.estimates.tables import ComplexityModelRow
 from nexus.features.tasks.jobs import calibrate_workspace, score_all
 from nexus.features.tasks.tables import AssignmentRow, TaskRow
+from nexus.features.tasks.wiring import complexity_service
 from nexus.platform.clock import now
 from nexus.platform.database import Database
 from tests.cast import Cast, Person
@@ -165,6 +168,94 @@ async def test_the_model_learns_from_what_tasks_took(ada: Person, database: Data
     assert explained["similar"][0]["tokens"] == 600_000
     assert explained["expected"]["seconds"] == 18_000
     assert (await ada.last_event())["payload"]["samples"] == 14
+
+
+async def test_the_time_in_review_is_not_the_time_of_the_work(
+    ada: Person, database: Database
+) -> None:
+    await ada.a_project()
+    await ada.call("PUT", "/projects/API/policy", json={"evidence": []})
+    robo = await an_agent(ada, "Robo", max_tasks=20)
+    for number in range(12):
+        task = await a_done_task(ada, robo, database, minutes=10, title=f"Old {number}")
+        run = (await ada.get("/runs", task=task["key"]))["items"][0]
+        async with database.system() as tx:
+            days_ago = now() - timedelta(days=3)
+            moved = {"claimed_at": days_ago - timedelta(minutes=10), "ended_at": days_ago}
+            mine = AssignmentRow.id == UUID(run["id"])
+            await tx.execute(update(AssignmentRow).where(mine).values(moved))
+        accepted = await ada.call("POST", f"/runs/{run['id']}/acceptance", json={})
+        assert accepted.status_code == 200, accepted.text
+
+    await calibrate_workspace(database, ada.actor.workspace_id)
+
+    assert (await ada.get("/complexity"))["calibration"]["took"][0]["seconds"] == 600
+
+
+async def test_a_calibration_that_was_cut_off_goes_on(ada: Person, database: Database) -> None:
+    await some_history(ada, database)
+    slow = await ada.a_task(title="Next", labels=["slow"])
+    workspace_id = ada.actor.workspace_id
+    async with database.transaction(workspace_id) as tx:
+        await complexity_service(tx).take_in()
+    learned = await calibrate_workspace(database, workspace_id)
+    async with database.system() as tx:  # as if nothing had been applied yet
+        of = ComplexityModelRow.workspace_id == workspace_id
+        await tx.execute(update(ComplexityModelRow).where(of).values(applied_at=None))
+        mine = TaskRow.id == UUID(slow["id"])
+        await tx.execute(update(TaskRow).where(mine).values(complexity_auto=1))
+
+    again = await calibrate_workspace(database, workspace_id)
+
+    after = await ada.get(f"/tasks/{slow['key']}")
+    assert (learned, again) == (True, False)
+    assert after["complexity_auto"] == (await complexity(ada, slow))["estimate"] > 1
+
+
+async def test_a_time_in_the_future_does_not_end_learning(ada: Person, database: Database) -> None:
+    await some_history(ada, database, 12)
+    async with database.system() as tx:
+        late = {"finished_at": now() + timedelta(days=365)}
+        done = (await ada.get("/tasks", q="Old 0"))["items"][0]
+        mine = TaskRow.id == UUID(done["id"])
+        await tx.execute(update(TaskRow).where(mine).values(late))
+    first = await calibrate_workspace(database, ada.actor.workspace_id)
+    robo = await an_agent(ada, "Other", max_tasks=20)
+    await a_done_task(ada, robo, database, minutes=10, title="Old too")
+
+    second = await calibrate_workspace(database, ada.actor.workspace_id)
+
+    assert (first, second) == (False, True)
+    assert (await ada.get("/complexity"))["calibration"]["samples"] == 12
+
+
+async def test_several_calibrations_at_once_are_one(ada: Person, database: Database) -> None:
+    await some_history(ada, database)
+
+    await asyncio.gather(*(calibrate_workspace(database, ada.actor.workspace_id) for _ in range(3)))
+
+    assert (await ada.get("/complexity"))["calibration"]["samples"] == 14
+
+
+@pytest.mark.parametrize("how", ["renamed", "removed"])
+async def test_a_label_that_counts_no_longer_is_taken_out_of_estimates(
+    ada: Person, database: Database, how: str
+) -> None:
+    await some_history(ada, database)
+    slow = await ada.a_task(title="Next", labels=["slow"])
+    await calibrate_workspace(database, ada.actor.workspace_id)
+    before = await ada.get(f"/tasks/{slow['key']}")
+    label = next(one for one in (await ada.get("/labels"))["items"] if one["name"] == "slow")
+
+    if how == "renamed":
+        await ada.patch(f"/labels/{label['id']}", {"name": "other"})
+    else:
+        await ada.delete(f"/labels/{label['id']}")
+    await score_all(database)
+
+    after = await ada.get(f"/tasks/{slow['key']}")
+    assert after["complexity_auto"] < before["complexity_auto"]
+    assert after["complexity_auto"] == (await complexity(ada, slow))["estimate"]
 
 
 async def test_nothing_is_learned_twice(ada: Person, database: Database) -> None:

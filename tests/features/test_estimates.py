@@ -87,6 +87,13 @@ def test_estimates_of_some_tasks(title: str, changes: Any, expected: int) -> Non
     assert score(title, **changes) == expected
 
 
+def test_blank_lines_cost_nothing() -> None:
+    """A search for steps that looks again at every blank line would take minutes."""
+    blank = traits(texts=("\n" * 100_000, " \n" * 50_000, "1." + " " * 100_000))
+
+    assert Model().estimate(blank.features()).score == score()
+
+
 @given(
     st.text(), st.lists(st.text()), st.integers(0, 10**6), st.integers(0, 10**6),
     st.lists(st.text()), st.lists(st.text()),

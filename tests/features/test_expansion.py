@@ -47,7 +47,7 @@ def server() -> Iterator[Receiver]:
 @pytest.fixture
 async def model(server: Receiver, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[LanguageModel]:
     monkeypatch.setattr(language_models, "_FIRST_PAUSE_S", 0.01)
-    model = LanguageModel(server.url("/v1/"), "some-model", KEY, 5)
+    model = LanguageModel(server.url("/v1/"), "some-model", KEY, 2)
     yield model
     await model.close()
 
@@ -146,6 +146,12 @@ async def test_an_answer_is_got_out_of_a_server_that_is_difficult(
         (Reply(body=b"<html>"), "speaks otherwise"),
         (Reply(body=b'{"choices": []}'), "said nothing"),
         (Reply(body=b"x" * 1_100_000), "larger than 1 MB"),
+        (Reply(status=401, body=f"key {KEY} is \x00 wrong".encode()), "key *** is"),
+        (Reply(body=b'{"choices": "\xff"}'), "speaks otherwise"),
+        (Reply(body=b"no gzip" * 9, headers={"content-encoding": "gzip"}), "DecodingError"),
+        (Reply(body=b"{}", dripped=3), "TimeoutError"),
+        (said("[" * 6000), "cannot be used"),
+        (said('{"subtasks":' * 6000), "cannot be used"),
         (said("No."), "cannot be used"),
         (said({"subtasks": []}), "neither subtasks nor a complexity"),
         (said({**ANSWER, "subtasks": [{"title": "A", "depends_on": [3]}]}), "come before"),
@@ -195,6 +201,27 @@ async def test_a_policy_accepts_what_a_model_proposes(
     assert (proposal["state"], proposal["decided_by"]) == ("accepted", None)
     assert (event["actor"]["id"], event["payload"]["by_policy"]) == (asking.ada.id, True)
     assert (await asking.ada.get(f"/tasks/{task['key']}"))["open_subtasks"] == 2
+
+
+async def test_a_models_name_is_cleaned(
+    asking: Cast, database: Database, server: Receiver, model: LanguageModel
+) -> None:
+    server.reply(PATH, said(ANSWER, model="a\0b" + "c" * 200_000))
+
+    _, proposal = await expanded(asking.ada, database, model)
+
+    assert (proposal["state"], proposal["model"]) == ("open", "ab" + "c" * 98)
+
+
+async def test_a_model_is_asked_about_a_task_once_at_a_time(asking: Cast) -> None:
+    await asking.ada.a_project()
+    task = await asking.ada.a_task()
+    path = f"/tasks/{task['key']}/proposals"
+    await asking.ada.post(path, {})
+
+    again = await asking.ada.call("POST", path, json={})
+
+    assert refusal(again) == (409, "proposal.already_asked")
 
 
 async def test_an_answer_is_taken_in_once(

@@ -5,7 +5,9 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from nexus.features.tasks.graph import Unlocks
 from nexus.features.tasks.jobs import recount_workspace, repair_workspace
+from nexus.features.tasks.wiring import liveness_service
 from nexus.platform.database import Database
 from tests.cast import Cast, Person
 from tests.features.agency import an_agent, expire
@@ -178,3 +180,23 @@ async def test_unlocks_that_were_counted_wrongly_are_named_and_counted_anew(
     assert (event["name"], event["payload"]["keys"]) == ("task.revived", [second["key"]])
     assert (await cast.bob.get("/liveness", unlocks=True))["violations"] == []
     assert await recount_workspace(database, ada.actor.workspace_id) == 0
+
+
+async def test_what_was_found_wrong_is_left_alone_once_the_graph_has_changed(
+    database: Database, ada: Person
+) -> None:
+    await ada.a_project()
+    first = await ada.a_task(title="first")
+    second = await ada.a_task(title="second", dependencies=[first["key"]])
+    workspace_id = ada.actor.workspace_id
+    async with database.reading(workspace_id) as tx:
+        graph = await liveness_service(tx).graph()
+    await ada.delete(f"/tasks/{second['key']}/dependencies/{first['key']}", 200)
+
+    async with database.transaction(workspace_id) as tx:
+        wrong = {UUID(first["id"]): Unlocks(depth=1, count=1)}
+        mended = await liveness_service(tx).repair_unlocks(workspace_id, graph, wrong)
+
+    assert mended == 0
+    after = await ada.get(f"/tasks/{first['key']}")
+    assert (after["unlock_depth"], after["unlock_count"]) == (0, 0)

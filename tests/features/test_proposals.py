@@ -136,6 +136,33 @@ async def test_several_who_accept_at_once_split_it_once(cast: Cast) -> None:
     assert len(await subtasks_of(cast.ada, task)) == 3
 
 
+async def test_several_who_decide_at_once_decide_once(cast: Cast) -> None:
+    await cast.ada.a_project()
+    task = await cast.ada.a_task()
+    proposal = await a_proposal(cast.ada, task)
+    path = f"/proposals/{proposal['id']}"
+
+    answers = await asyncio.gather(
+        *(cast.ada.call("POST", f"{path}/rejection", json={}) for _ in range(3)),
+        *(cast.grace.call("POST", f"{path}/acceptance") for _ in range(2)),
+    )
+
+    assert sorted(one.status_code for one in answers) == [200, 409, 409, 409, 409]
+
+
+async def test_a_policy_of_an_archived_project_accepts_nothing(ada: Person) -> None:
+    await ada.a_project()
+    await ada.call("PUT", "/projects/API/policy", json={"expansion": "policy"})
+    task = await ada.a_task()
+    archived = await ada.call("PATCH", "/projects/API", json={"archived": True})
+
+    made = await ada.call("POST", f"/tasks/{task['key']}/proposals", json={"subtasks": PARTS})
+
+    assert archived.status_code < 300
+    assert (made.status_code, made.json()["state"]) == (201, "open")
+    assert await subtasks_of(ada, task) == []
+
+
 async def test_agents_propose_and_people_decide(ada: Person) -> None:
     await ada.a_project()
     robo = await an_agent(ada, "Robo")
@@ -292,7 +319,7 @@ async def test_an_answer_that_never_came_is_given_up(ada: Person, database: Data
         asked = {"state": "asked", "content": None}
         ids = [UUID(late["id"]), UUID(fresh["id"])]
         await tx.execute(update(ProposalRow).where(ProposalRow.id.in_(ids)).values(asked))
-        old = {"created_at": now() - timedelta(hours=1)}
+        old = {"created_at": now() - timedelta(hours=3)}
         await tx.execute(update(ProposalRow).where(ProposalRow.id == ids[0]).values(old))
 
     await give_up_all(database)

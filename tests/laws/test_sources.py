@@ -37,6 +37,7 @@ RUNS_STATEMENTS_ELSEWHERE = {
     "nexus/platform/jobs/store.py",
     "nexus/platform/listening.py",
     "nexus/platform/migrating.py",
+    "nexus/platform/prepared.py",
     "nexus/platform/redis.py",
     "nexus/platform/schema.py",
     "nexus/platform/sqlite.py",

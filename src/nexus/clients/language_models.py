@@ -15,6 +15,7 @@ import msgspec
 
 ATTEMPTS = 3
 READ_BYTES = 1_000_000
+MAX_NAME = 100
 _FIRST_PAUSE_S = 1.0
 _BUSY = 429
 _NO_SCHEMA = (400, 422)
@@ -49,6 +50,7 @@ class LanguageModel:
     """`url` is the base of the API, such as https://api.openai.com/v1."""
 
     def __init__(self, url: str, name: str, key: str | None, timeout_s: float) -> None:
+        self._key, self._timeout_s = key, timeout_s
         self._url = url.rstrip("/") + "/chat/completions"
         self._name = name
         headers = {"Authorization": f"Bearer {key}"} if key else {}
@@ -64,12 +66,12 @@ class LanguageModel:
         for attempt in range(ATTEMPTS):
             try:
                 answer, content = await self._posted(body)
-            except httpx.TransportError as error:
+            except (httpx.RequestError, TimeoutError) as error:
                 why = f"{type(error).__name__}: {error}"
             else:
                 if answer.is_success:
                     return _understood(content, self._name)
-                why = f"it answered {answer.status_code}: {_excerpt(content)}"
+                why = f"it answered {answer.status_code}: {self._excerpt(content)}"
                 if answer.status_code in _NO_SCHEMA and "response_format" in body:
                     del body["response_format"]
                 elif answer.status_code != _BUSY and answer.status_code < 500:
@@ -81,8 +83,18 @@ class LanguageModel:
     async def close(self) -> None:
         await self._http.aclose()
 
+    def _excerpt(self, content: bytes) -> str:
+        """What a server says of an error, in a line; some say the key that they got."""
+        text = content.decode(errors="replace")
+        if self._key:
+            text = text.replace(self._key, "***")
+        return "".join(one for one in " ".join(text.split()) if one.isprintable())[:300]
+
     async def _posted(self, body: Mapping[str, Any]) -> tuple[httpx.Response, bytes]:
-        async with self._http.stream("POST", self._url, json=body) as answer:
+        async with (
+            asyncio.timeout(self._timeout_s),
+            self._http.stream("POST", self._url, json=body) as answer,
+        ):
             content = b""
             async for piece in answer.aiter_bytes():
                 content += piece
@@ -94,14 +106,9 @@ class LanguageModel:
 def _understood(content: bytes, name: str) -> ModelAnswer:
     try:
         completion = msgspec.json.decode(content, type=_Completion)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise NoAnswer(f"The server of the language model speaks otherwise: {error}") from error
     if not completion.choices:
         raise NoAnswer("The language model said nothing.")
-    return ModelAnswer(
-        content=completion.choices[0].message.content, model=completion.model or name
-    )
-
-
-def _excerpt(content: bytes) -> str:
-    return " ".join(content.decode(errors="replace").split())[:300]
+    model = "".join(one for one in completion.model if one.isprintable())[:MAX_NAME]
+    return ModelAnswer(content=completion.choices[0].message.content, model=model or name)

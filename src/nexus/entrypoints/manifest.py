@@ -20,6 +20,7 @@ from nexus.features.projects.controller import (
     ProjectMemberController,
     ProjectRepositoryController,
 )
+from nexus.features.proposals import domain as proposal_domain
 from nexus.features.proposals import jobs as proposal_jobs
 from nexus.features.proposals.controller import ExpansionController, ProposalController
 from nexus.features.repositories.controller import RepositoryController
@@ -109,4 +110,7 @@ JOBS = [
     *upkeep.JOBS,
 ]
 
-QUEUES = [Queue(name=webhook_domain.QUEUE, concurrency=200)]
+QUEUES = [
+    Queue(name=webhook_domain.QUEUE, concurrency=200),
+    Queue(name=proposal_domain.QUEUE, concurrency=8),
+]

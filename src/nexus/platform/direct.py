@@ -76,6 +76,8 @@ class DirectRead:
         try:
             rows = await plain.connection.driver_connection.fetch(self._text, *arguments)
         except plain.dialect.loaded_dbapi.asyncpg.PostgresError as error:
+            if plain.connection.driver_connection.is_closed():
+                raise DriverFailed from error  # SQLAlchemy's own way lets go of the connection
             raise _as_sqlalchemy_says(error, self._text, adapter, plain.dialect) from error
         except (plain.dialect.loaded_dbapi.asyncpg.InterfaceError, OSError) as error:
             raise DriverFailed from error

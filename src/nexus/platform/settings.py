@@ -114,7 +114,7 @@ class LanguageModelSettings(_Group):
     )
     key: SecretStr | None = Field(default=None, description="Its API key, if it wants one.")
     name: str = Field(default="gpt-5-mini", description="Which model to ask there.")
-    timeout_s: Annotated[float, Field(gt=0, le=3600)] = Field(
+    timeout_s: Annotated[float, Field(gt=0, le=600)] = Field(
         default=120.0, description="Seconds that an answer may take."
     )
 

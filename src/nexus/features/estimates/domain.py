@@ -38,7 +38,7 @@ _EASY = re.compile(
     r"|log messages?|dead code|unused)\b",
     re.IGNORECASE,
 )
-_STEP = re.compile(r"^\s*(?:[-*] \[[ xX]\]|\d{1,3}[.)])\s+\S", re.MULTILINE)
+_STEP = re.compile(r"^[^\S\n]*(?:[-*] \[[ xX]\]|\d{1,3}[.)])[^\S\n]+\S", re.MULTILINE)
 _MOST_SIGNS = 3
 _LABEL = "label:"
 
@@ -140,6 +140,9 @@ class Model:
         points = sum(one.points for one in factors)
         factors.sort(key=lambda one: -abs(one.points))
         return Estimate(score=score_of(points), points=points, factors=factors)
+
+    def knows_label(self, name: str) -> bool:
+        return bool(self.weights.get(f"{_LABEL}{folded(name)}"))
 
     def took(self, score: int) -> Took | None:
         """What finished tasks with this estimate took."""

@@ -6,6 +6,7 @@ from nexus.features.estimates.domain import Model
 from nexus.features.estimates.events import ComplexityCalibrated
 from nexus.features.estimates.repository import ModelRepository
 from nexus.platform.actor import WorkspaceId
+from nexus.platform.clock import now
 from nexus.platform.events import EventLog
 
 _KNOWN_FOR_S, _MOST_KNOWN = 60, 1000
@@ -29,6 +30,14 @@ class EstimateService:
         if model is None:
             model = self._known[workspace_id] = await self._models.get()
         return model
+
+    async def is_applied(self) -> bool:
+        """Whether all open tasks are estimated by what was learned last."""
+        return await self._models.is_applied()
+
+    async def applied(self, model: Model) -> None:
+        """Note that they are."""
+        await self._models.applied(model, now())
 
     async def learn(self, workspace_id: WorkspaceId, model: Model) -> None:
         """Use this model from now on, if it was calibrated."""

@@ -11,7 +11,10 @@ from nexus.platform.columns import Base, Json, TenantRow
 
 
 class ComplexityModelRow(TenantRow, Base):
-    """What a workspace's model has learned; without a row it is the one that all begin with."""
+    """What a workspace's model has learned; without a row it is the one that all begin with.
+
+    `applied_at`: since when all open tasks are estimated by it; null until then.
+    """
 
     __tablename__ = "complexity_models"
 
@@ -19,3 +22,4 @@ class ComplexityModelRow(TenantRow, Base):
     weights: Mapped[dict[str, Any]] = mapped_column(Json)
     calibration: Mapped[dict[str, Any]] = mapped_column(Json)
     calibrated_at: Mapped[datetime]
+    applied_at: Mapped[datetime | None]

@@ -14,8 +14,9 @@ from nexus.platform.actor import ActorId, ActorKind, WorkspaceId
 ProposalId = NewType("ProposalId", UUID)
 
 ASK = "proposals.ask_model"
+QUEUE = "language_models"
 MAX_SUBTASKS = 20
-ANSWERS_WITHIN = timedelta(minutes=30)
+ANSWERS_WITHIN = timedelta(hours=2)  # longer than all attempts may take
 
 
 class ProposalState(StrEnum):

@@ -24,6 +24,11 @@ class NeedsUnknown(Invalid):
     )
 
 
+class AlreadyAsked(Conflict):
+    code = "proposal.already_asked"
+    message = "The language model is asked about {key} already; wait for its answer."
+
+
 class ProposalOver(Conflict):
     code = "proposal.over"
     message = "This proposal is {state}; there is nothing to decide."

@@ -105,7 +105,7 @@ def understood(content: str) -> Content:
     begin, end = content.find("{"), content.rfind("}")  # many wrap it in a block of code
     try:
         answer = msgspec.json.decode(content[begin : end + 1] or "?", type=_Answer)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise NotUnderstood(f"{error}.") from error
     found = Content(
         complexity=answer.complexity,

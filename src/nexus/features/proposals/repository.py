@@ -82,6 +82,19 @@ class ProposalRepository:
         found = [_proposal(row) for row in await self._tx.execute(query)]
         return page_of(found, limit, "proposals", lambda one: (one.created_at, one.id))
 
+    async def is_asked_for(self, task_id: TaskId) -> bool:
+        """Whether a language model is being asked about a task."""
+        found = await self._tx.execute(
+            select(ProposalRow.id)
+            .where(
+                ProposalRow.workspace_id == self._tx.workspace_id,
+                ProposalRow.task_id == task_id,
+                ProposalRow.state == ProposalState.ASKED.value,
+            )
+            .limit(1)
+        )
+        return found.first() is not None
+
     async def list_unanswered(
         self, before: datetime, limit: int
     ) -> Sequence[tuple[WorkspaceId, ProposalId]]:
@@ -125,7 +138,7 @@ def _proposal(row: Row[Any]) -> Proposal:
         Proposer(
             id=ActorId(row.decided_by), kind=ActorKind(row.decider_kind), name=row.decider_name
         )
-        if row.decided_by
+        if row.decider_kind  # not there yet where this waited for whoever decides
         else None
     )
     return Proposal(

@@ -9,13 +9,19 @@ from nexus.features.projects.domain import Expansion
 from nexus.features.projects.service import ProjectService
 from nexus.features.proposals.domain import (
     ASK,
+    QUEUE,
     Content,
     Proposal,
     ProposalId,
     ProposalState,
     Proposer,
 )
-from nexus.features.proposals.errors import NothingProposed, PeopleDecide, ProposalNotFound
+from nexus.features.proposals.errors import (
+    AlreadyAsked,
+    NothingProposed,
+    PeopleDecide,
+    ProposalNotFound,
+)
 from nexus.features.proposals.events import (
     ProposalAccepted,
     ProposalCreated,
@@ -71,6 +77,8 @@ class ProposalService:
             await self._splitter.lock()
         task, by = await self._holds.commented(ref, by=by)
         task.check_not_archived()
+        if content is None and await self._proposals.is_asked_for(task.id):
+            raise AlreadyAsked(key=task.key)
         proposal = Proposal(
             id=ProposalId(new_id()),
             workspace_id=by.workspace_id,
@@ -90,7 +98,14 @@ class ProposalService:
             self._tx.events.record(
                 ProposalRequested(proposal_id=proposal.id, **task.about()), by=by
             )
-            self._tx.enqueue(ASK, str(by.workspace_id), str(proposal.id), key=str(proposal.id))
+            self._tx.enqueue(
+                ASK,
+                str(by.workspace_id),
+                str(proposal.id),
+                key=str(proposal.id),
+                queue=QUEUE,
+                partition=str(by.workspace_id),
+            )
             return proposal, task.key
         return await self._made(proposal, content, task, by), task.key
 
@@ -198,11 +213,18 @@ class ProposalService:
             ),
             by=by,
         )
-        policy = (await self._projects.get(task.project_key)).policy
-        if policy.expansion is Expansion.PERSON or task.is_finished or task.archived_at:
+        if not await self._is_accepted_by_policy(task):
             return proposal
         task = await self._holds.task(str(task.id), lock=True)
+        if not await self._is_accepted_by_policy(task):  # it has moved or ended meanwhile
+            return proposal
         return await self._accepted(proposal, content, task, by, by_policy=True)
+
+    async def _is_accepted_by_policy(self, task: Task) -> bool:
+        if task.is_finished or task.archived_at:
+            return False
+        project = await self._projects.get(task.project_key)
+        return project.policy.expansion is Expansion.POLICY and project.archived_at is None
 
     async def _accepted(
         self,

@@ -99,11 +99,13 @@ class GraphIntake:
 
     def __init__(
         self,
+        tasks: TaskRepository,
         edges: EdgeRepository,
         reader: GraphReader,
         graph: TaskGraph,
         dependencies: DependencyService,
     ) -> None:
+        self._tasks = tasks
         self._edges = edges
         self._reader = reader
         self._graph = graph
@@ -135,6 +137,7 @@ class GraphIntake:
         accepted = [pair for pair in fresh if pair not in refused]
         if accepted:
             await self._edges.add(accepted, by=by.id, at=now())
+            await self._tasks.forget_estimates({task_id for task_id, _ in accepted})
         return refused
 
     async def depend(self, task_id: TaskId, on: TaskId, *, by: Actor) -> None:

@@ -24,7 +24,6 @@ from nexus.features.tasks.leases import LeaseRepository
 from nexus.features.tasks.moving import StatusMover
 from nexus.features.tasks.repository import TaskRepository
 from nexus.features.tasks.run_reading import RunReader
-from nexus.features.tasks.scoring import Scorer
 from nexus.platform.actor import Actor, ActorKind
 from nexus.platform.paging import Page
 
@@ -38,13 +37,11 @@ class AssignmentService:
         leases: LeaseRepository,
         runs: RunReader,
         mover: StatusMover,
-        scorer: Scorer,
     ) -> None:
         self._tasks = tasks
         self._leases = leases
         self._runs = runs
         self._mover = mover
-        self._scorer = scorer
 
     async def get_run(self, run_id: RunId) -> Run:
         return await self._runs.get(run_id)
@@ -149,7 +146,6 @@ class AssignmentService:
             learned = tuple(sorted({*task.learned_footprint, *result.paths}))[:MAX_LEARNED]
             if learned != task.learned_footprint:
                 taught = replace(task, learned_footprint=learned)
-                taught = await self._scorer.scored(taught, was=task)
                 await self._tasks.save(taught, was=task)
                 task = taught
         return await self._mover.move(task, status, met=met, by=by)

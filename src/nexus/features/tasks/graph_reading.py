@@ -18,7 +18,13 @@ from nexus.platform.sets import any_of, as_parameter
 ROWS = 1000
 """Rows a statement reads or mends: some five milliseconds, in which a SQLite server stands."""
 
-_CHANGERS = ("task.created", "task.updated", "task.dependency_added")
+_CHANGERS = (
+    "task.created",
+    "task.updated",
+    "task.status_changed",
+    "task.dependency_added",
+    "task.dependency_removed",
+)
 
 _COUNTED = """
 WITH RECURSIVE above (id, task_id) AS (

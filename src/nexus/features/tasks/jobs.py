@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from nexus.features.estimates.calibrating import calibrated
+from nexus.features.tasks.domain import TaskId
 from nexus.features.tasks.reviving import wrong_unlocks
 from nexus.features.tasks.wiring import (
     complexity_service,
@@ -115,24 +116,35 @@ async def calibrate_complexity(run: Run) -> None:
 
 
 async def calibrate_workspace(database: Database, workspace_id: WorkspaceId) -> bool:
-    """The same of one workspace, if there is something to learn; whether there was."""
+    """The same of one workspace, if there is something to learn; whether there was.
+
+    Whatever was cut off goes on the next time.
+    """
     async with database.transaction(workspace_id) as tx:
-        if not await complexity_service(tx).take_in():
-            return False
+        await complexity_service(tx).take_in()
     async with database.reading(workspace_id) as tx:
         samples = await complexity_service(tx).samples()
     model = await asyncio.to_thread(calibrated, samples, now())
-    if model.calibration is None:
-        return False
-    async with database.transaction(workspace_id) as tx:
-        await complexity_service(tx).learn(workspace_id, model)
+    if model.calibration:
+        async with database.transaction(workspace_id) as tx:
+            await complexity_service(tx).learn(workspace_id, model)
+    async with database.reading(workspace_id) as tx:
+        if not await complexity_service(tx).is_applied():
+            await _apply(database, workspace_id)
+    return model.calibration is not None
 
-    async with database.transaction(workspace_id) as tx:
-        last = await complexity_service(tx).score_again(None)
-    while last:
+
+async def _apply(database: Database, workspace_id: WorkspaceId) -> None:
+    """Estimate all open tasks by what was learned, some at a time."""
+    async with database.reading(workspace_id) as tx:
+        model = await complexity_service(tx).model()
+    last: TaskId | None = None
+    while True:
         async with database.transaction(workspace_id) as tx:
             last = await complexity_service(tx).score_again(last)
-    return True
+            if last is None:
+                await complexity_service(tx).applied(model)
+                return
 
 
 async def _workspaces(database: Database) -> AsyncIterator[WorkspaceId]:

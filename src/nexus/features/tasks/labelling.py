@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from nexus.features.estimates.service import EstimateService
 from nexus.features.tasks.domain import LabelId
 from nexus.features.tasks.events import LabelRemoved, LabelUpdated
 from nexus.features.tasks.labels import Label, LabelRepository
@@ -12,8 +13,11 @@ from nexus.platform.paging import Page
 
 
 class LabelService:
-    def __init__(self, labels: LabelRepository, events: EventLog) -> None:
+    def __init__(
+        self, labels: LabelRepository, estimates: EstimateService, events: EventLog
+    ) -> None:
         self._labels = labels
+        self._estimates = estimates
         self._events = events
 
     async def list_labels(self, cursor: str | None, limit: int) -> Page[Label]:
@@ -28,6 +32,8 @@ class LabelService:
             return old
 
         await self._labels.save(new)
+        if await self._counts(old.name, new.name, by=by):
+            await self._labels.forget_estimates(label_id)
         self._events.record(LabelUpdated(label_id=label_id, changes=changes), by=by)
         return new
 
@@ -35,5 +41,12 @@ class LabelService:
         """Take a label off all tasks. Their versions stay: nobody edited them."""
         label = await self._labels.get(label_id)
 
+        if await self._counts(label.name, by=by):
+            await self._labels.forget_estimates(label_id)
         await self._labels.remove(label_id)
         self._events.record(LabelRemoved(label_id=label_id, title=label.name), by=by)
+
+    async def _counts(self, *names: str, by: Actor) -> bool:
+        """Whether one of these names counts in estimates of complexity."""
+        model = await self._estimates.recent_model(by.workspace_id)
+        return any(model.knows_label(name) for name in names)

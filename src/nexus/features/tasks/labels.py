@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from nexus.features.tasks.domain import LabelId
 from nexus.features.tasks.errors import LabelNotFound, LabelTaken
-from nexus.features.tasks.tables import LabelRow, TaskLabelRow
+from nexus.features.tasks.tables import LabelRow, TaskLabelRow, TaskRow
 from nexus.platform.database import Transaction
 from nexus.platform.fields import folded, tidy
 from nexus.platform.ids import new_id
@@ -90,6 +90,21 @@ class LabelRepository:
         )
         await self._tx.execute(
             delete(LabelRow).where(LabelRow.workspace_id == workspace_id, LabelRow.id == label_id)
+        )
+
+    async def forget_estimates(self, label_id: LabelId) -> None:
+        """Have the tasks with a label estimated anew by the job that looks for such."""
+        labelled = select(TaskLabelRow.task_id).where(
+            TaskLabelRow.workspace_id == self._tx.workspace_id, TaskLabelRow.label_id == label_id
+        )
+        await self._tx.execute(
+            update(TaskRow)
+            .where(
+                TaskRow.workspace_id == self._tx.workspace_id,
+                TaskRow.id.in_(labelled),
+                TaskRow.complexity_given.is_(None),
+            )
+            .values(complexity_auto=None)
         )
 
     async def _named(self, keys: Collection[str]) -> dict[str, Label]:

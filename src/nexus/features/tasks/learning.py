@@ -13,6 +13,7 @@ from nexus.features.tasks.scoring import estimated, traits_of
 from nexus.platform.actor import WorkspaceId
 
 AT_ONCE = 200
+_AT_FIRST = 500
 _SHOWN = 5
 
 
@@ -53,7 +54,7 @@ class ComplexityService:
 
     async def take_in(self) -> int:
         """Write down what freshly finished tasks took; how many they were."""
-        fresh = await self._outcomes.list_fresh(AT_ONCE)
+        fresh = await self._outcomes.list_fresh(_AT_FIRST)
         if not fresh:
             return 0
         tasks = await self._tasks.list_whole(fresh)
@@ -71,7 +72,11 @@ class ComplexityService:
         return len(fresh)
 
     async def samples(self) -> list[Sample]:
-        """What is known of the latest finished tasks."""
+        """What is known of the latest finished tasks; nothing where all of it is learned."""
+        calibration = (await self._estimates.model()).calibration
+        newest = await self._outcomes.newest_record()
+        if newest is None or (calibration and newest <= calibration.calibrated_at):
+            return []
         return [one.sample for one in await self._outcomes.list_newest()]
 
     async def learn(self, workspace_id: WorkspaceId, model: Model) -> None:
@@ -81,6 +86,16 @@ class ComplexityService:
         """Estimate tasks that came without a score; how many they were."""
         tasks = await self._tasks.lock_all(await self._outcomes.list_unscored(AT_ONCE))
         return await self._score(tasks)
+
+    async def is_applied(self) -> bool:
+        """Whether all open tasks are estimated by what was learned last."""
+        return await self._estimates.is_applied()
+
+    async def applied(self, model: Model) -> None:
+        await self._estimates.applied(model)
+
+    async def model(self) -> Model:
+        return await self._estimates.model()
 
     async def score_again(self, after: TaskId | None) -> TaskId | None:
         """Estimate some open tasks anew, from an id on; the last of them, None at the end."""

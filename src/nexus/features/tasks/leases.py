@@ -201,7 +201,7 @@ class LeaseRepository:
         *,
         by: ActorId | None,
     ) -> None:
-        """Write how runs ended, and with what result."""
+        """Write how runs ended, and with what result; for submitted ones, what became of them."""
         values: dict[str, Any] = {}
         if result:
             values = {"summary": result.summary, "proved": [str(one) for one in result.proved]}
@@ -215,7 +215,7 @@ class LeaseRepository:
                 state=ending.state.value,
                 reason=ending.reason,
                 ended_by=by,
-                ended_at=database_clock(),
+                ended_at=func.coalesce(AssignmentRow.ended_at, database_clock()),
                 **values,
             )
         )

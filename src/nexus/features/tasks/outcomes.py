@@ -6,14 +6,16 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, delete, exists, func, insert, select, update
+from sqlalchemy import and_, bindparam, exists, func, select, update
 
 from nexus.features.estimates.calibrating import MAX_SAMPLES, Outcome, PastTask, Sample
 from nexus.features.tasks.domain import Task, TaskId, TaskStatus
 from nexus.features.tasks.holds import RunState
 from nexus.features.tasks.tables import AssignmentRow, TaskOutcomeRow, TaskRow
 from nexus.platform.actor import WorkspaceId
+from nexus.platform.clock import now
 from nexus.platform.database import Transaction
+from nexus.platform.upsert import upsert
 from nexus.platform.visibility import visible
 
 _ATTEMPTS = {
@@ -29,14 +31,18 @@ class OutcomeRepository:
     def __init__(self, tx: Transaction) -> None:
         self._tx = tx
 
-    async def list_fresh(self, limit: int) -> list[TaskId]:
-        """Tasks done since the last outcome was written, and not written yet, newest first."""
+    async def newest_record(self) -> datetime | None:
+        """When an outcome was written last."""
         newest = await self._tx.execute(
-            select(func.max(TaskOutcomeRow.finished_at)).where(
+            select(func.max(TaskOutcomeRow.recorded_at)).where(
                 TaskOutcomeRow.workspace_id == self._tx.workspace_id
             )
         )
-        since = newest.scalar()
+        return newest.scalar()
+
+    async def list_fresh(self, limit: int) -> list[TaskId]:
+        """Tasks done since an outcome was written last, and not written yet, newest first."""
+        since = await self.newest_record()
         written = exists().where(
             TaskOutcomeRow.task_id == TaskRow.id,
             TaskOutcomeRow.finished_at == TaskRow.finished_at,
@@ -50,7 +56,7 @@ class OutcomeRepository:
             .where(
                 TaskRow.workspace_id == self._tx.workspace_id,
                 TaskRow.status == TaskStatus.DONE.value,
-                TaskRow.finished_at.is_not(None),
+                TaskRow.finished_at <= now(),  # files may say otherwise
                 TaskRow.started_at.is_not(None) | held,
                 ~written,
             )
@@ -92,15 +98,13 @@ class OutcomeRepository:
         }
 
     async def save(self, tasks: Mapping[TaskId, tuple[datetime, Sample]]) -> None:
-        ids = list(tasks)
+        statement = upsert(self._tx, TaskOutcomeRow)
+        names = ("finished_at", "features", "seconds", "attempts", "tokens", "recorded_at")
         await self._tx.execute(
-            delete(TaskOutcomeRow).where(
-                TaskOutcomeRow.workspace_id == self._tx.workspace_id,
-                TaskOutcomeRow.task_id.in_(ids),
-            )
-        )
-        await self._tx.execute(
-            insert(TaskOutcomeRow),
+            statement.on_conflict_do_update(
+                index_elements=[TaskOutcomeRow.task_id],
+                set_={name: statement.excluded[name] for name in names},
+            ),
             [
                 {
                     "task_id": task_id,
@@ -110,8 +114,9 @@ class OutcomeRepository:
                     "seconds": round(sample.outcome.seconds),
                     "attempts": sample.outcome.attempts,
                     "tokens": sample.outcome.tokens,
+                    "recorded_at": now(),
                 }
-                for task_id, (finished_at, sample) in tasks.items()
+                for task_id, (finished_at, sample) in sorted(tasks.items())
             ],
         )
 

@@ -123,6 +123,7 @@ def _draft(task: Task, due_on: date | None) -> TaskDraft:
             test_strategy=task.test_strategy,
             priority=task.priority,
             complexity_manual=task.complexity_manual,
+            complexity_given=task.complexity_given,
             due_on=due_on,
             repository_id=task.repository_id,
             custom=task.custom,

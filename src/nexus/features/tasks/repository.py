@@ -39,6 +39,7 @@ from nexus.platform.actor import ActorKind
 from nexus.platform.database import Transaction
 from nexus.platform.prepared import Prepared, PreparedWrite, Template
 from nexus.platform.rows import ActorRow
+from nexus.platform.sets import any_of
 from nexus.platform.visibility import hidden_keys, visible
 
 _DERIVED = {"open_dependencies", "open_subtasks", "unlock_depth", "unlock_count"}
@@ -178,6 +179,18 @@ class TaskRepository:
             )
         )
         return changed.rowcount
+
+    async def forget_estimates(self, task_ids: Collection[TaskId]) -> None:
+        """Have tasks estimated anew by the job that looks for those without an estimate."""
+        await self._tx.execute(
+            update(TaskRow)
+            .where(
+                TaskRow.workspace_id == self._tx.workspace_id,
+                any_of(TaskRow.id, task_ids, self._tx),
+                TaskRow.complexity_given.is_(None),
+            )
+            .values(complexity_auto=None)
+        )
 
     async def list_keys(self, task_ids: Collection[UUID]) -> dict[UUID, str]:
         """Keys by id of those tasks that the viewer may see."""

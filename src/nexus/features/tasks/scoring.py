@@ -40,7 +40,7 @@ def traits_of(task: Task) -> Traits:
         ),
         acceptance=len(task.acceptance),
         dependencies=len(task.dependencies),
-        paths=task.paths,
+        paths=task.footprint,  # what was learned is known when the work is over
         labels=task.labels,
     )
 

@@ -308,6 +308,7 @@ class TaskOutcomeRow(TenantRow, Base):
     __table_args__ = (
         within_workspace("task_id", "tasks"),
         Index(None, "workspace_id", "finished_at"),
+        Index(None, "workspace_id", "recorded_at"),
     )
 
     task_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -316,6 +317,7 @@ class TaskOutcomeRow(TenantRow, Base):
     seconds: Mapped[int] = mapped_column(BigInteger)
     attempts: Mapped[int]
     tokens: Mapped[int] = mapped_column(BigInteger)
+    recorded_at: Mapped[datetime]
 
 
 class LabelRow(TenantRow, Base):

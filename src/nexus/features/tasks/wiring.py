@@ -67,7 +67,7 @@ def hold_service(tx: Transaction) -> HoldService:
 
 def assignment_service(tx: Transaction) -> AssignmentService:
     return AssignmentService(
-        TaskRepository(tx), LeaseRepository(tx), RunReader(tx), status_mover(tx), scorer(tx)
+        TaskRepository(tx), LeaseRepository(tx), RunReader(tx), status_mover(tx)
     )
 
 
@@ -144,9 +144,10 @@ def task_departures(tx: Transaction) -> TaskDepartures:
 
 def graph_intake(tx: Transaction) -> GraphIntake:
     edges = EdgeRepository(tx)
-    graph = TaskGraph(TaskRepository(tx), edges)
-    return GraphIntake(edges, GraphReader(tx), graph, dependency_service(tx))
+    tasks = TaskRepository(tx)
+    graph = TaskGraph(tasks, edges)
+    return GraphIntake(tasks, edges, GraphReader(tx), graph, dependency_service(tx))
 
 
 def label_service(tx: Transaction) -> LabelService:
-    return LabelService(LabelRepository(tx), tx.events)
+    return LabelService(LabelRepository(tx), estimate_service(tx), tx.events)

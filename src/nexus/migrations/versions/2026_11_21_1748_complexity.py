@@ -20,6 +20,7 @@ def upgrade() -> None:
         sa.Column("weights", Json, nullable=False),
         sa.Column("calibration", Json, nullable=False),
         sa.Column("calibrated_at", Instant(), nullable=False),
+        sa.Column("applied_at", Instant(), nullable=True),
         sa.ForeignKeyConstraint(
             ["workspace_id"], ["workspaces.id"], name=op.f("fk_complexity_models_workspace_id")
         ),
@@ -33,6 +34,7 @@ def upgrade() -> None:
         sa.Column("seconds", sa.BigInteger(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("tokens", sa.BigInteger(), nullable=False),
+        sa.Column("recorded_at", Instant(), nullable=False),
         sa.Column("workspace_id", sa.Uuid(), nullable=False),
         sa.ForeignKeyConstraint(
             ["workspace_id", "task_id"],
@@ -45,6 +47,11 @@ def upgrade() -> None:
         op.f("ix_task_outcomes_workspace_id_finished_at"),
         "task_outcomes",
         ["workspace_id", "finished_at"],
+    )
+    op.create_index(
+        op.f("ix_task_outcomes_workspace_id_recorded_at"),
+        "task_outcomes",
+        ["workspace_id", "recorded_at"],
     )
     op.create_table(
         "proposals",
