@@ -1,7 +1,6 @@
 """Agents and people who ask the server over HTTP, each on a connection of their own."""
 
 import asyncio
-import resource
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -92,10 +91,3 @@ async def registered(
             register(owner, range(place, count, _REGISTRARS)) for place, owner in enumerate(owners)
         ]
         return [one for part in await asyncio.gather(*parts) for one in part]
-
-
-def raise_limit_of_files() -> None:
-    """For this process and those it starts."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from statistics import quantiles
 
 from bench.claim_backlog import Backlog, a_backlog
-from bench.claim_clients import clients, raise_limit_of_files, registered
+from bench.claim_clients import clients, registered
 from bench.claim_sides import Agents, Bare, Side, a_bare_side, claim_all
 from bench.claim_waiting import Waited, Woken, measure_waiting, measure_waking
 from bench.databases import Fresh, fresh_database, settle
 from bench.measuring import Options
-from bench.processes import plain_server
+from bench.processes import plain_server, raise_limit_of_files
 from bench.report import LEAST_RATE, Cell, Sheet, Spread
 
 EACH = {1: 96, 16: 6, 200: 1}

@@ -3,11 +3,9 @@
 import http.client
 import json
 import os
-import resource
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import cycle, islice
 from math import inf, isnan, nan
@@ -17,7 +15,7 @@ from bench.calls import Call
 from bench.event_crowd import SAMPLED, Crowd, a_crowd
 from bench.event_readers import Arrival
 from bench.measuring import Filled, Options, filled_database
-from bench.processes import Running, ServerEnded, plain_server
+from bench.processes import Running, ServerEnded, plain_server, raise_limit_of_files
 from bench.report import Cell, Sheet, Spread
 from bench.seeding import Advance
 from nexus.features.events.streaming import REMEMBERED
@@ -65,7 +63,7 @@ def measure_events(kind: str, options: Options) -> Iterator[tuple[Delivered, Hel
     Before they come, so much is written that the server's memory for streams is full, as it is
     where somebody has listened for a while.
     """
-    _raise_limit_of_files()
+    raise_limit_of_files()
     advance = options.progress(f"Streaming {kind}", len(READERS) * (FIRST + WRITES))
     with filled_database(kind, TASKS, replace(options, operations=["create"])) as filled:
         for readers in READERS:
@@ -186,13 +184,6 @@ def processor_s(process: subprocess.Popen[bytes]) -> float:
     """Of a process that runs, with all its threads."""
     fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _raise_limit_of_files() -> None:
-    """For this process and those it starts."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def delivered_sheet(found: Sequence[Delivered], circumstances: str) -> Sheet:

@@ -1,12 +1,13 @@
 """Servers in processes of their own, and the memory that they take."""
 
 import os
+import resource
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -130,3 +131,10 @@ def _wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) ->
 def _free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return probe.getsockname()[1]
+
+
+def raise_limit_of_files() -> None:
+    """For this process and those it starts."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
