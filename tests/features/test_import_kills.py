@@ -124,7 +124,7 @@ def outcome(trial: Trial, done: Any) -> dict[str, Any]:
     """All that has come of an import, without the keys and ids that differ from one to another."""
     ids = {one["project"]: one["name"] for one in done["report"]["lists"]}
     columns = ("open_dependencies", "open_subtasks", "unlock_depth", "unlock_count", "version")
-    plain = ("title", "status", "priority", "complexity", "labels")
+    plain = ("title", "status", "priority", "labels")  # complexity is estimated within a minute
     tasks: dict[Any, Any] = {}
     for task in _all(trial.server, "/tasks", sort="key", project=list(ids)):
         above = task["parent"] and _name(task["parent"]["key"], ids, trial.backlog)
