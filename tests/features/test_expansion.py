@@ -47,7 +47,7 @@ def server() -> Iterator[Receiver]:
 @pytest.fixture
 async def model(server: Receiver, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[LanguageModel]:
     monkeypatch.setattr(language_models, "_FIRST_PAUSE_S", 0.01)
-    model = LanguageModel(server.url("/v1/"), "some-model", KEY, 2)
+    model = LanguageModel(server.url("/v1/"), "some-model", KEY, 10)
     yield model
     await model.close()
 
@@ -149,7 +149,6 @@ async def test_an_answer_is_got_out_of_a_server_that_is_difficult(
         (Reply(status=401, body=f"key {KEY} is \x00 wrong".encode()), "key *** is"),
         (Reply(body=b'{"choices": "\xff"}'), "speaks otherwise"),
         (Reply(body=b"no gzip" * 9, headers={"content-encoding": "gzip"}), "DecodingError"),
-        (Reply(body=b"{}", dripped=3), "TimeoutError"),
         (said("[" * 6000), "cannot be used"),
         (said('{"subtasks":' * 6000), "cannot be used"),
         (said("No."), "cannot be used"),
@@ -171,6 +170,20 @@ async def test_what_went_wrong_is_said_and_nothing_changes(
     assert KEY not in proposal["reason"]
     assert (await asking.ada.last_event())["name"] == "proposal.failed"
     assert (await asking.ada.get(f"/tasks/{task['key']}"))["version"] == task["version"]
+
+
+async def test_an_answer_that_drips_is_not_waited_for(
+    asking: Cast, database: Database, server: Receiver
+) -> None:
+    """Every piece of it comes soon enough, and all of it never."""
+    server.reply(PATH, Reply(body=b"{}" * 20, dripped=0.2))
+    impatient = LanguageModel(server.url("/v1"), "some-model", KEY, 0.5)
+
+    _, proposal = await expanded(asking.ada, database, impatient)
+    await impatient.close()
+
+    assert proposal["state"] == "failed"
+    assert "TimeoutError" in proposal["reason"]
 
 
 async def test_a_server_that_is_not_there_is_said_to_be_so(
