@@ -3,10 +3,13 @@
 import asyncio
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
+from sqlalchemy import select
 
 from nexus.features.runs.jobs import expire_all
+from nexus.features.tasks.tables import TaskRow
 from nexus.platform.clock import now
 from nexus.platform.database import Database
 from tests.cast import Cast, Person
@@ -189,6 +192,28 @@ async def test_a_lease_that_ran_out_is_no_obstacle_and_needs_no_sweep(
     [expired] = [event for event in await ada.events() if event["name"] == "run.expired"]
     assert (expired["actor"], expired["payload"]["fence"]) == (None, old["fence"])
     assert (await slow.beat(old)).status_code == 409
+
+
+async def test_a_task_whose_lease_ran_out_is_free_before_it_is_taken_anew(
+    database: Database, ada: Person
+) -> None:
+    """Also where the claim could not clear it away at first, since somebody had it locked."""
+    await ada.a_project()
+    task = await ada.a_task()
+    slow, quick = await an_agent(ada, "Slow"), await an_agent(ada, "Quick")
+    await expire(database, await slow.claim())
+    seen = len(await ada.events())
+
+    async with database.transaction(ada.actor.workspace_id) as tx:
+        held = select(TaskRow.id).where(TaskRow.id == UUID(task["id"]))
+        await tx.execute(held.with_for_update())
+        claiming = asyncio.create_task(quick.claim())
+        await asyncio.sleep(0.3)
+
+    assert (await claiming)["task"]["key"] == task["key"]
+    assert [one["name"] for one in (await ada.events())[seen:]] == [
+        "run.expired", "task.status_changed", "task.claimed", "task.status_changed",
+    ]  # fmt: skip
 
 
 async def test_a_lease_that_ran_out_where_nobody_else_may_look_stops_nobody(

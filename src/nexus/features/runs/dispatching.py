@@ -190,8 +190,8 @@ class DispatchService:
             choice = await self._chosen(agent, wish, running)
             if choice.task is None:
                 return None
-            task = await self._holds.task(choice.task.key, lock=True)
-            if not not_ready(task) and not misfits(task, agent.wants):
+            task = await self._freed(await self._holds.task(choice.task.key, lock=True))
+            if task and not not_ready(task) and not misfits(task, agent.wants):
                 return await self._taken(task, agent, wish, choice, by=by)
         return None
 
@@ -202,11 +202,10 @@ class DispatchService:
         hold = task.hold
         if hold and hold.is_live:
             raise already_held(task.key, hold)
-        if hold and hold.is_due:
-            freed = await self._holds.free([task], EXPIRY, by=None)
-            if not freed:
-                raise already_held(task.key, hold)  # it was renewed in this very moment
-            task = freed[0]
+        free = await self._freed(task)
+        if hold and free is None:
+            raise already_held(task.key, hold)
+        task = free or task
         if by.id != agent.id and not await self._candidates.is_seen_by(task, agent.id):
             reason = f"{agent.name} is no member of the private project {task.project_key}."
             raise TaskNotForAgent(key=task.key, reason=reason)
@@ -221,6 +220,13 @@ class DispatchService:
         if unpaid := await self._unpaid([task], agent, wish, running):
             raise BudgetExhausted(key=task.key, reason=unpaid[task.id])
         return await self._taken(task, agent, wish, asked_for(task), by=by)
+
+    async def _freed(self, task: Task) -> Task | None:
+        """A locked task without the lease that ran out; None if it was renewed in this moment."""
+        if task.hold is None or not task.hold.is_due:
+            return task
+        freed = await self._holds.free([task], EXPIRY, by=None)
+        return freed[0] if freed else None
 
     async def _taken(
         self, task: Task, agent: Agent, wish: Wish, choice: Choice, *, by: Actor
