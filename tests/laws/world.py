@@ -14,6 +14,7 @@ from nexus.entrypoints.http import API, Nexus
 from nexus.features.alerts.domain import AlertRule
 from nexus.features.alerts.wiring import alert_service
 from nexus.features.estimates.calibrating import MIN_SAMPLES, calibrated
+from nexus.features.estimates.wiring import estimate_service
 from nexus.features.identity.domain import User
 from nexus.features.identity.service import hash_password
 from nexus.features.identity.wiring import session_service, user_service
@@ -336,7 +337,7 @@ async def _learn(database: Database, world: World) -> None:
         complexities = complexity_service(tx)
         await complexities.take_in()
         model = calibrated((await complexities.samples())[:1] * MIN_SAMPLES, now())
-        await complexities.learn(world.owner.workspace_id, model)
+        await estimate_service(tx).learn(world.owner.workspace_id, model)
 
 
 async def _send_webhooks(database: Database, world: World, size: int) -> None:

@@ -43,13 +43,10 @@ class DirectRead:
         """Read over a pool's connection to PostgreSQL. Raises DriverFailed."""
         plain: Any = connection.sync_connection
         asyncpg = plain.dialect.loaded_dbapi.asyncpg
-        arguments = self._arguments(given)
-        self._announce(plain.engine, arguments)
         try:
-            rows = await plain.connection.driver_connection.fetch(self._text, *arguments)
+            return await self._fetched(plain, given)
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             raise DriverFailed from error
-        return IteratorResult(self._columns, iter([tuple(row) for row in rows]))
 
     def inline(
         self, file: sqlite3.Connection, engine: Any, given: Mapping[str, Any]
@@ -71,16 +68,20 @@ class DirectRead:
         adapter = plain.connection.dbapi_connection
         if adapter._transaction is None:  # noqa: SLF001 - SQLAlchemy begins with its own first statement
             raise DriverFailed
-        arguments = self._arguments(given)
-        self._announce(plain.engine, arguments)
+        asyncpg = plain.dialect.loaded_dbapi.asyncpg
         try:
-            rows = await plain.connection.driver_connection.fetch(self._text, *arguments)
-        except plain.dialect.loaded_dbapi.asyncpg.PostgresError as error:
+            return await self._fetched(plain, given)
+        except asyncpg.PostgresError as error:
             if plain.connection.driver_connection.is_closed():
                 raise DriverFailed from error  # SQLAlchemy's own way lets go of the connection
             raise _as_sqlalchemy_says(error, self._text, adapter, plain.dialect) from error
-        except (plain.dialect.loaded_dbapi.asyncpg.InterfaceError, OSError) as error:
+        except (asyncpg.InterfaceError, OSError) as error:
             raise DriverFailed from error
+
+    async def _fetched(self, plain: Any, given: Mapping[str, Any]) -> Result[Any]:
+        arguments = self._arguments(given)
+        self._announce(plain.engine, arguments)
+        rows = await plain.connection.driver_connection.fetch(self._text, *arguments)
         return IteratorResult(self._columns, iter([tuple(row) for row in rows]))
 
     def _arguments(self, given: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from nexus.features.estimates.calibrating import calibrated
+from nexus.features.estimates.domain import Model
+from nexus.features.estimates.wiring import estimate_service
 from nexus.features.tasks.domain import TaskId
 from nexus.features.tasks.reviving import wrong_unlocks
 from nexus.features.tasks.wiring import (
@@ -127,23 +129,23 @@ async def calibrate_workspace(database: Database, workspace_id: WorkspaceId) -> 
     model = await asyncio.to_thread(calibrated, samples, now())
     if model.calibration:
         async with database.transaction(workspace_id) as tx:
-            await complexity_service(tx).learn(workspace_id, model)
+            await estimate_service(tx).learn(workspace_id, model)
     async with database.reading(workspace_id) as tx:
-        if not await complexity_service(tx).is_applied():
-            await _apply(database, workspace_id)
+        estimates = estimate_service(tx)
+        learned = None if await estimates.is_applied() else await estimates.model()
+    if learned:
+        await _apply(database, workspace_id, learned)
     return model.calibration is not None
 
 
-async def _apply(database: Database, workspace_id: WorkspaceId) -> None:
+async def _apply(database: Database, workspace_id: WorkspaceId, model: Model) -> None:
     """Estimate all open tasks by what was learned, some at a time."""
-    async with database.reading(workspace_id) as tx:
-        model = await complexity_service(tx).model()
     last: TaskId | None = None
     while True:
         async with database.transaction(workspace_id) as tx:
             last = await complexity_service(tx).score_again(last)
             if last is None:
-                await complexity_service(tx).applied(model)
+                await estimate_service(tx).applied(model)
                 return
 
 

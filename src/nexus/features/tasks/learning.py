@@ -79,23 +79,10 @@ class ComplexityService:
             return []
         return [one.sample for one in await self._outcomes.list_newest()]
 
-    async def learn(self, workspace_id: WorkspaceId, model: Model) -> None:
-        await self._estimates.learn(workspace_id, model)
-
     async def score_unscored(self) -> int:
         """Estimate tasks that came without a score; how many they were."""
         tasks = await self._tasks.lock_all(await self._outcomes.list_unscored(AT_ONCE))
         return await self._score(tasks)
-
-    async def is_applied(self) -> bool:
-        """Whether all open tasks are estimated by what was learned last."""
-        return await self._estimates.is_applied()
-
-    async def applied(self, model: Model) -> None:
-        await self._estimates.applied(model)
-
-    async def model(self) -> Model:
-        return await self._estimates.model()
 
     async def score_again(self, after: TaskId | None) -> TaskId | None:
         """Estimate some open tasks anew, from an id on; the last of them, None at the end."""

@@ -18,8 +18,6 @@ class Scorer:
         """
         if was and _inputs(task) == _inputs(was):
             return task
-        if task.complexity_given:
-            return replace(task, complexity_auto=task.complexity_given)
         return estimated(task, await self._estimates.recent_model(task.workspace_id))
 
 
